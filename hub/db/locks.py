@@ -1,0 +1,42 @@
+"""One lock order everywhere: team heads first, ascending. Then everything else (see docs/architecture.md).
+
+Whatever changes eligibility, load or credit locks its team's head row before it looks at anything: on
+PostgreSQL a look-up in the lock's own statement would read the state from before the wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, select
+
+from hub.db.prepared import Prepared
+from hub.db.tables import ledger_head
+from hub.db.tx import Tx
+
+
+class HeadRow(NamedTuple):
+    """A locked head row as stored."""
+
+    team_id: int
+    seq: int
+    hash: str
+    state: str
+
+
+_LOCK = Prepared(
+    select(ledger_head.c.team_id, ledger_head.c.seq, ledger_head.c.hash, ledger_head.c.state)
+    .where(ledger_head.c.team_id == bindparam("team"))
+    .with_for_update()
+)
+
+
+def lock_teams(tx: Tx, team_ids: Iterable[int]) -> dict[int, HeadRow]:
+    """Lock the head rows of these teams in ascending order and return their newest state."""
+    found = {}
+    for team_id in sorted(set(team_ids)):
+        row = _LOCK.run(tx.conn, team=team_id).fetchone()
+        if row is not None:
+            found[team_id] = HeadRow._make(row)
+    return found

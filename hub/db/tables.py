@@ -1,0 +1,781 @@
+"""Every table of the hub, one schema for SQLite and PostgreSQL.
+
+Conventions, held by tests:
+  * ids are made in the process (`hub.kernel.ids`); `*_at` columns are instants (milliseconds, UTC);
+  * sums are `*_minor`, quantities `*_milli`; JSON stands as canonical text, so that both databases give
+    back what was put in; enums are plain text and checked in Python;
+  * in unique indexes the selective column stands first (external_id, account): otherwise a fresh
+    PostgreSQL reads the whole account at each look-up;
+  * bodies live apart from keys: retention and erasure delete bodies, never keys.
+
+Foreign keys are declared where a parent can be deleted or mistyped by a person; the rows that the group
+commit writes together carry none (15 % of its cost on PostgreSQL): `hub db check` looks for orphans.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+# On SQLite only a column declared INTEGER PRIMARY KEY is the row's own key (64 bits); any other type
+# costs a second tree, a fifth of the intake's inserts.
+KEY_TYPE = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id(name: str = "id") -> Column[int]:
+    return Column(name, KEY_TYPE, primary_key=True, autoincrement=False)
+
+
+def _ref(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+def _at(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+def _text(name: str, *, null: bool = False, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=null, server_default=None if default is None else text(f"'{default}'"))
+
+
+def _key(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, String(200), nullable=null)
+
+
+def _count(name: str, default: int | None = 0, *, null: bool = False) -> Column[int]:
+    return Column(
+        name, BigInteger, nullable=null, server_default=None if default is None else text(str(default))
+    )
+
+
+# --- the machine -----------------------------------------------------------------------------------
+
+node = Table(
+    "node",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _key("owner"),
+    _at("until_at"),
+    comment="who may make ids with which node number, until when",
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    _key("owner"),
+    _at("until_at"),
+    _count("token", 1),
+    comment="one holder of an exclusive source; token is the fence",
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    _count("value"),
+    comment="numbers without gaps for people: order numbers",
+)
+
+# --- accounts --------------------------------------------------------------------------------------
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    _key("kind"),  # channel | carrier
+    _key("plugin"),
+    _key("team", null=True),
+    _key("state"),  # active | stopped | retired
+    _text("reason", null=True),
+    _at("created_at"),
+    _at("last_ok_at", null=True),
+    _at("last_error_at", null=True),
+    _text("last_error", null=True),
+    _count("stored"),
+    _count("repeated"),
+    comment="one configured login of a plugin, its health and its counters",
+)
+
+rejection = Table(
+    "rejection",
+    metadata,
+    Column("account", String(200)),
+    Column("reason", String(200)),
+    _count("count"),
+    PrimaryKeyConstraint("account", "reason"),
+    comment="what was not accepted, by reason: offered = stored + repeated + sum of these",
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("account", String(200), primary_key=True),
+    _text("position"),
+    _count("fence"),
+    _at("updated_at"),
+    comment="where a pull channel has got to; moves in the transaction of what it covers",
+)
+
+account_secret = Table(
+    "account_secret",
+    metadata,
+    Column("account", String(200)),
+    Column("key", String(200)),
+    _text("value"),
+    _at("updated_at"),
+    PrimaryKeyConstraint("account", "key"),
+    comment="tokens that providers hand out, encrypted",
+)
+
+# --- people who work -------------------------------------------------------------------------------
+
+team = Table(
+    "team",
+    metadata,
+    _id(),
+    _key("name"),
+    _text("title"),
+    _text("settings"),  # JSON: language, reaction limit, intercept, gather
+    _at("created_at"),
+    UniqueConstraint("name"),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    _id(),
+    _text("name"),
+    _key("login"),
+    _key("language", null=True),
+    _text("password_hash", null=True),
+    _key("state"),  # active | closed
+    _at("created_at"),
+    _at("closed_at", null=True),
+    _count("version", 1),
+    UniqueConstraint("login"),
+)
+
+staff_role = Table(
+    "staff_role",
+    metadata,
+    Column("staff_id", BigInteger, ForeignKey("staff.id"), nullable=False),
+    Column("role", String(50)),
+    _at("given_at"),
+    PrimaryKeyConstraint("staff_id", "role"),
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    _id(),
+    Column("team_id", BigInteger, ForeignKey("team.id"), nullable=False),
+    Column("staff_id", BigInteger, ForeignKey("staff.id"), nullable=False),
+    _count("share", 1),
+    _count("open_limit", None, null=True),
+    _at("opened_at"),
+    _at("closed_at", null=True),
+    CheckConstraint("share >= 1", name="share_positive"),
+    comment="a person in a team; share and limit as they are now, their past in eligibility_fact",
+)
+Index(
+    "uq_membership_open",
+    membership.c.staff_id,
+    membership.c.team_id,
+    unique=True,
+    sqlite_where=membership.c.closed_at.is_(None),
+    postgresql_where=membership.c.closed_at.is_(None),
+)
+
+eligibility_fact = Table(
+    "eligibility_fact",
+    metadata,
+    _id(),
+    _ref("team_id"),
+    _ref("membership_id"),
+    _key("kind"),  # member | share | limit | load | absence | shift | pause | not_reacting
+    _text("value"),  # JSON
+    _at("valid_from_at"),
+    _at("recorded_at"),
+    _key("actor"),
+    _count("seq"),  # the team's ledger seq when it was recorded: orders facts against entries
+    comment="append-only: why somebody could or could not be dealt a task at a moment",
+)
+Index("ix_eligibility_fact_team", eligibility_fact.c.team_id, eligibility_fact.c.id)
+
+# --- the ledger ------------------------------------------------------------------------------------
+
+ledger_head = Table(
+    "ledger_head",
+    metadata,
+    _id("team_id"),
+    _count("seq"),
+    _key("hash"),
+    _text("state"),  # JSON: house, members {id: [staff, share, limit, credit, last, load]}
+    comment="one row a team: everyone's credit, last number and load; the lock of all dealing",
+)
+
+eligible_set = Table(
+    "eligible_set",
+    metadata,
+    _id(),
+    _key("hash"),
+    _ref("team_id"),
+    _text("body"),  # JSON: eligible ids with shares, exclusions with reasons, rule version
+    _at("created_at"),
+    UniqueConstraint("hash"),
+    comment="interned: who could be dealt to and who not, and why",
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    _ref("team_id"),
+    _ref("seq"),
+    _ref("task_id", null=True),
+    _key("event"),
+    _ref("set_id", null=True),
+    _ref("taker_id", null=True),  # membership that pays; null = house
+    _ref("giver_id", null=True),  # membership that is given back; null = house or grants
+    _count("units", None),
+    _count("taker_credit", None),  # after the entry, in units
+    _text("credits"),  # before the choice, thousandths of a task, in the order of the set
+    _key("actor"),
+    _text("reason", null=True),
+    _at("at"),
+    _ref("correlation_id"),
+    _key("hash"),
+    PrimaryKeyConstraint("team_id", "seq"),
+    sqlite_with_rowid=False,
+    comment="append-only; each entry carries the hash over the one before and itself",
+)
+Index("ix_ledger_task", ledger.c.task_id)
+
+# --- people who ask --------------------------------------------------------------------------------
+
+contact = Table(
+    "contact",
+    metadata,
+    _id(),
+    _key("kind"),  # person | organisation
+    _text("name"),
+    _text("organisation"),
+    _key("language", null=True),
+    _text("note"),
+    _at("created_at"),
+    _at("updated_at"),
+    _count("version", 1),
+    _at("erased_at", null=True),
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    _id(),
+    _key("kind"),  # phone | email | channel:<account>
+    Column("value", String(320), nullable=False),
+    _ref("contact_id"),
+    _at("created_at"),
+    UniqueConstraint("value", "kind"),
+)
+Index("ix_identity_contact", identity.c.contact_id)
+
+contact_doubt = Table(
+    "contact_doubt",
+    metadata,
+    _id(),
+    _ref("request_id"),
+    _ref("contact_id"),
+    _ref("other_contact_id"),
+    _key("reason"),
+    _at("created_at"),
+    _at("settled_at", null=True),
+    comment="one message named two different contacts: a person decides, nothing is merged",
+)
+
+# --- intake ----------------------------------------------------------------------------------------
+
+delivery = Table(
+    "delivery",
+    metadata,
+    _id(),
+    _key("external_id"),
+    _key("account"),
+    _key("digest"),
+    _key("state"),  # stored | pending | unreadable | failed | spam | noted
+    _ref("request_id", null=True),
+    _ref("task_id", null=True),
+    _text("reason", null=True),
+    _count("attempts", 1),
+    _count("repeats"),
+    _at("received_at"),
+    _at("next_try_at", null=True),
+    _ref("correlation_id"),
+    UniqueConstraint("external_id", "account"),
+    comment="the key of one raw delivery and its first outcome; never deleted",
+)
+Index(
+    "ix_delivery_unfinished",
+    delivery.c.next_try_at,
+    sqlite_where=delivery.c.next_try_at.is_not(None),
+    postgresql_where=delivery.c.next_try_at.is_not(None),
+)
+
+delivery_body = Table(
+    "delivery_body",
+    metadata,
+    _id("delivery_id"),
+    _key("method"),
+    _text("path"),
+    _text("headers"),  # JSON
+    _text("query"),  # JSON
+    _key("address"),
+    Column("body", LargeBinary, nullable=True),
+    _key("blob", null=True),  # sha256 of a body in the blob store
+    _count("size"),
+    comment="the bytes as they came; deleted by retention and erasure",
+)
+
+request = Table(
+    "request",
+    metadata,
+    _id(),
+    _ref("team_id"),
+    _ref("contact_id"),
+    _key("account", null=True),
+    _key("state"),  # open | closed
+    Column("joining", Boolean, nullable=False),
+    _text("subject"),
+    _text("source"),  # JSON: utm, page, form
+    _key("language", null=True),
+    _key("text_key"),
+    _count("sent_again"),
+    _count("priority"),
+    _at("opened_at"),
+    _at("next_contact_at", null=True),
+    _at("closed_at", null=True),
+    _key("outcome", null=True),
+    _text("reason", null=True),
+    _text("asked_product", null=True),
+    _count("asked_quantity_milli", None, null=True),
+    _count("asked_value_minor", None, null=True),
+    _key("asked_currency", null=True),
+    _key("actor"),
+    _ref("correlation_id"),
+    _at("updated_at"),
+    _count("version", 1),
+)
+Index(
+    "uq_request_joining",
+    request.c.contact_id,
+    request.c.team_id,
+    unique=True,  # a closed request is never joining, so `joining` alone says it
+    sqlite_where=text("joining"),
+    postgresql_where=text("joining"),
+)
+Index("ix_request_contact", request.c.contact_id, request.c.id)
+Index("ix_request_state", request.c.state, request.c.id)
+Index("ix_request_updated", request.c.updated_at)
+
+message = Table(
+    "message",
+    metadata,
+    _id(),
+    _key("message_key"),
+    _key("account"),
+    _ref("request_id"),
+    _ref("contact_id"),
+    _ref("delivery_id", null=True),
+    _key("direction"),  # in | out | note
+    _ref("staff_id", null=True),
+    _text("body"),
+    _text("fields"),  # JSON
+    _at("sent_at", null=True),
+    _at("created_at"),
+    _key("state"),  # received | repeat | sending | sent | failed | uncertain
+    UniqueConstraint("message_key", "account"),
+)
+Index("ix_message_request", message.c.request_id, message.c.id)
+
+# --- tasks -----------------------------------------------------------------------------------------
+
+task = Table(
+    "task",
+    metadata,
+    _id(),
+    _ref("team_id"),
+    _ref("request_id", null=True),
+    _key("kind"),  # request | read_by_hand | question
+    _key("state"),  # waiting | assigned | accepted | snoozed | done | cancelled
+    _ref("membership_id", null=True),
+    _ref("assignee_id", null=True),
+    _text("title"),
+    _ref("entry_seq", null=True),
+    _count("paid_units"),  # what its holder paid for it and gets back on a move
+    _text("held_by"),  # JSON list of memberships that had it and let it go
+    _at("created_at"),
+    _at("assigned_at", null=True),
+    _at("accepted_at", null=True),
+    _at("due_at", null=True),
+    _at("snoozed_until_at", null=True),
+    _at("done_at", null=True),
+    _key("outcome", null=True),
+    _text("reason", null=True),
+    _ref("subject_id", null=True),  # the delivery, order or shipment that a question is about
+    _key("actor"),
+    _ref("correlation_id"),
+    _at("updated_at"),
+    _count("version", 1),
+)
+Index(
+    "uq_task_open_request",
+    task.c.request_id,
+    unique=True,
+    sqlite_where=text("state NOT IN ('done', 'cancelled')"),
+    postgresql_where=text("state NOT IN ('done', 'cancelled')"),
+)
+Index("ix_task_assignee_state", task.c.assignee_id, task.c.state, task.c.id)
+Index(
+    "ix_task_waiting",
+    task.c.team_id,
+    task.c.id,
+    sqlite_where=text("state = 'waiting'"),
+    postgresql_where=text("state = 'waiting'"),
+)
+Index("ix_task_state", task.c.state, task.c.id)
+Index("ix_task_updated", task.c.updated_at)
+
+# --- what happened, and what must leave --------------------------------------------------------------
+
+journal = Table(
+    "journal",
+    metadata,
+    _id(),
+    _key("entity"),  # request | task | contact | staff | account
+    _ref("entity_id"),
+    _key("event"),
+    _key("actor"),
+    _text("reason", null=True),
+    _text("body"),  # JSON, ids and words of the business; no message text
+    _at("at"),
+    _ref("correlation_id"),
+)
+Index("ix_journal_entity", journal.c.entity_id, journal.c.id)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(),
+    _key("lane"),  # notice | reply | webhook
+    _key("kind"),
+    _key("order_key"),
+    _text("payload"),  # JSON
+    _key("state"),  # ready | sending | done | dead | uncertain
+    _count("attempts"),
+    _at("created_at"),
+    _at("next_try_at", null=True),
+    _at("lease_until_at", null=True),
+    _key("lease_owner", null=True),
+    _at("done_at", null=True),
+    _text("last_error", null=True),
+    _key("provider_id", null=True),
+    _ref("correlation_id"),
+)
+Index(
+    "ix_outbox_due",
+    outbox.c.next_try_at,
+    sqlite_where=outbox.c.next_try_at.is_not(None),
+    postgresql_where=outbox.c.next_try_at.is_not(None),
+)
+
+# --- orders ----------------------------------------------------------------------------------------
+
+route = Table(
+    "route",
+    metadata,
+    Column("name", String(200)),
+    _count("version", None),
+    _text("body"),  # JSON: titles, stages, moves
+    _at("created_at"),
+    PrimaryKeyConstraint("name", "version"),
+    comment="stages and moves of orders, as data; an order keeps the version it began with",
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    _id(),
+    _key("number"),
+    _ref("contact_id"),
+    _ref("request_id", null=True),
+    Column("responsible_id", BigInteger, ForeignKey("staff.id"), nullable=False),
+    _key("route"),
+    _count("route_version", None),
+    _key("stage"),
+    _key("payment"),  # prepaid | cod | other
+    _key("currency"),
+    _count("total_minor"),
+    _count("paid_minor"),
+    _text("note"),
+    _at("created_at"),
+    _at("updated_at"),
+    _at("next_contact_at", null=True),
+    _at("wanted_at", null=True),
+    _at("closed_at", null=True),
+    _count("journal_seq"),
+    _key("journal_hash"),
+    _key("actor"),
+    _ref("correlation_id"),
+    _count("version", 1),
+    UniqueConstraint("number"),
+)
+Index("ix_orders_contact", orders.c.contact_id)
+Index("ix_orders_request", orders.c.request_id)
+Index("ix_orders_stage", orders.c.stage, orders.c.id)
+Index("ix_orders_responsible", orders.c.responsible_id, orders.c.id)
+Index("ix_orders_updated", orders.c.updated_at)
+
+order_line = Table(
+    "order_line",
+    metadata,
+    _id(),
+    Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False),
+    _count("position", None),
+    _key("kind"),  # goods | service
+    _key("sku", null=True),
+    _text("name"),
+    _count("quantity_milli", None),
+    _key("unit"),
+    _count("price_minor", None),
+    _count("plan_cost_minor", None, null=True),
+    _count("fact_cost_minor", None, null=True),
+    _count("total_minor", None),
+    _at("wanted_at", null=True),
+    UniqueConstraint("order_id", "position"),
+    CheckConstraint("quantity_milli > 0", name="quantity_positive"),
+)
+
+order_journal = Table(
+    "order_journal",
+    metadata,
+    _ref("order_id"),
+    _ref("seq"),
+    _key("event"),
+    _key("stage"),
+    _key("actor"),
+    _text("reason", null=True),
+    _text("body"),  # JSON
+    _at("at"),
+    _ref("correlation_id"),
+    _key("hash"),
+    PrimaryKeyConstraint("order_id", "seq"),
+    sqlite_with_rowid=False,
+    comment="append-only; each entry carries the hash over the one before and itself",
+)
+
+# --- shipments -------------------------------------------------------------------------------------
+
+shipment = Table(
+    "shipment",
+    metadata,
+    _id(),
+    _key("number"),
+    _key("account"),
+    _key("plugin"),
+    Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=True),
+    _ref("parent_id", null=True),
+    _key("relation"),  # outbound | return | redirect | money | papers
+    _key("phone", null=True),
+    _key("status"),
+    _key("raw_code", null=True),
+    _text("raw_text", null=True),
+    _at("clock_at", null=True),
+    _at("happened_at", null=True),
+    _text("place", null=True),
+    _key("money_status"),
+    Column("cod", Boolean, nullable=False),  # our order says cash on delivery
+    _key("currency"),
+    _count("cod_expected_minor", None, null=True),
+    _count("cod_collected_minor", None, null=True),
+    _count("cod_paid_out_minor", None, null=True),
+    _text("facts"),  # JSON, merged
+    _at("estimated_at", null=True),
+    _at("paid_storage_at", null=True),
+    Column("final", Boolean, nullable=False),
+    _key("phase"),
+    _at("next_poll_at", null=True),
+    _at("polled_at", null=True),  # last time the carrier answered about it
+    _at("changed_at", null=True),  # last time something new was observed
+    _count("misses"),
+    _key("problem", null=True),
+    _text("problem_text", null=True),
+    _at("created_at"),
+    _at("updated_at"),
+    _key("actor"),
+    _ref("correlation_id"),
+    _count("version", 1),
+    UniqueConstraint("number", "account", "order_id"),
+)
+Index("ix_shipment_order", shipment.c.order_id)
+Index("ix_shipment_parent", shipment.c.parent_id)
+Index("ix_shipment_updated", shipment.c.updated_at)
+Index(
+    "ix_shipment_due",
+    shipment.c.next_poll_at,
+    sqlite_where=shipment.c.next_poll_at.is_not(None),
+    postgresql_where=shipment.c.next_poll_at.is_not(None),
+)
+
+observation = Table(
+    "observation",
+    metadata,
+    _id(),
+    _ref("shipment_id"),
+    _key("identity"),
+    _key("event"),  # the identity without the facts: what a timeline shows once
+    _key("status"),
+    _key("raw_code"),
+    _text("raw_text"),
+    _at("clock_at", null=True),
+    _at("happened_at", null=True),
+    _text("place"),
+    _text("facts"),  # JSON
+    _at("first_seen_at"),
+    UniqueConstraint("identity", "shipment_id"),
+    comment="what a carrier said, each once; the shipment's state is a function of their set",
+)
+Index("ix_observation_shipment", observation.c.shipment_id)
+
+raw_document = Table(
+    "raw_document",
+    metadata,
+    _id(),
+    _ref("shipment_id"),
+    _key("digest"),
+    Column("body", LargeBinary, nullable=True),
+    _at("first_seen_at"),
+    UniqueConstraint("digest", "shipment_id"),
+)
+
+unknown_code = Table(
+    "unknown_code",
+    metadata,
+    Column("code", String(100)),
+    Column("plugin", String(100)),
+    _text("example"),
+    _count("count"),
+    _at("first_seen_at"),
+    PrimaryKeyConstraint("code", "plugin"),
+)
+
+call_budget = Table(
+    "call_budget",
+    metadata,
+    Column("account", String(200), primary_key=True),
+    _at("window_at"),
+    _count("used"),
+    _at("paused_until_at", null=True),
+    _count("slowdowns"),
+    _text("reason", null=True),
+    comment="calls of the present minute and the pause a carrier asked for; shared by all processes",
+)
+
+# --- access ----------------------------------------------------------------------------------------
+
+session = Table(
+    "session",
+    metadata,
+    _id(),
+    _key("token_hash"),
+    Column("staff_id", BigInteger, ForeignKey("staff.id"), nullable=False),
+    _key("csrf"),
+    _text("user_agent"),
+    _at("created_at"),
+    _at("seen_at"),
+    _at("expires_at"),
+    _at("revoked_at", null=True),
+    UniqueConstraint("token_hash"),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    _id(),
+    _key("token_hash"),
+    _key("name"),
+    _key("role"),
+    Column("staff_id", BigInteger, ForeignKey("staff.id"), nullable=True),
+    _at("created_at"),
+    _at("used_at", null=True),
+    _at("revoked_at", null=True),
+    UniqueConstraint("token_hash"),
+)
+
+one_time_link = Table(
+    "one_time_link",
+    metadata,
+    _id(),
+    _key("token_hash"),
+    Column("staff_id", BigInteger, ForeignKey("staff.id"), nullable=False),
+    _key("purpose"),  # invite | first | reset
+    _at("created_at"),
+    _at("expires_at"),
+    _at("used_at", null=True),
+    UniqueConstraint("token_hash"),
+)
+
+sign_in_failure = Table(
+    "sign_in_failure",
+    metadata,
+    Column("key", String(200), primary_key=True),  # login:<digest> | address:<digest>
+    _count("count"),
+    _at("window_at"),
+)
+
+api_replay = Table(
+    "api_replay",
+    metadata,
+    Column("scope", String(64), primary_key=True),  # digest of actor, method, path, key
+    _key("body_digest"),
+    _count("status", None),
+    _text("answer"),
+    _at("created_at"),
+)
+Index("ix_api_replay_created", api_replay.c.created_at)
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    _key("actor"),
+    _key("action"),
+    _key("target"),
+    _text("body"),
+    _at("at"),
+)

@@ -1,0 +1,56 @@
+"""A write transaction, as use cases see it: statements, bulk rows, ids, and one moment for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Executable
+from sqlalchemy.engine import Connection, CursorResult, Result
+
+from hub.db.bulk import Rows, bulk_insert
+from hub.kernel.clock import Instant
+from hub.kernel.ids import IdSource
+
+
+class Tx:
+    """One transaction of the writer.
+
+    `now` is the same moment for everything in it. A function that gets a Tx may run several times (a
+    conflict repeats the whole transaction), so it must not change anything outside of it.
+    """
+
+    __slots__ = ("_ids", "conn", "correlation_id", "now")
+
+    def __init__(self, conn: Connection, ids: IdSource, now: Instant) -> None:
+        self.conn = conn
+        self.now = now
+        self._ids = ids
+        self.correlation_id = ids.next()
+
+    def new_id(self) -> int:
+        """A fresh id."""
+        return self._ids.next()
+
+    def new_ids(self, count: int) -> list[int]:
+        """Fresh ids, ascending."""
+        return self._ids.take(count)
+
+    def execute(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Result[Any]:
+        """Run one Core statement."""
+        return self.conn.execute(statement, parameters)
+
+    def changed(self, statement: Executable) -> int:
+        """Run an UPDATE or DELETE and say how many rows it met: claim with a condition, then look here."""
+        result = self.conn.execute(statement)
+        assert isinstance(result, CursorResult)
+        return result.rowcount
+
+    def insert(self, rows: Rows) -> None:
+        """Insert many rows given as tuples in column order (`hub.db.rows`)."""
+        bulk_insert(self.conn, rows)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """SQLite needs no row locks: its write transactions are alone."""
+        return self.conn.dialect.name == "sqlite"

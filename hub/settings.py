@@ -1,0 +1,232 @@
+"""The settings: one TOML file, every key also from the environment, secrets also from files.
+
+    HUB_WEB__PORT=8080                     [web] port
+    HUB_CHANNELS__shop-form__TEAM=sales    [channels.shop-form] team (names are lower case)
+    api_key_file = "/run/secrets/np"       any key ending in _file gives the key without it
+
+Unknown keys are errors; all errors are found at once, each with its path; secrets are never printed.
+Accounts stay plain tables here: their plugins' own models read them (`hub.app.read_accounts`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from hub.kernel.errors import FieldProblem, SettingsRejected
+
+DEFAULT_FILE = Path("config/hub.toml")
+ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class Section(BaseModel):
+    """A table of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HubSection(Section):
+    """[hub]"""
+
+    base_url: str = Field("", description="address under which people reach the hub; empty: as they call it")
+    language: Literal["uk", "en"] = Field("uk", description="language of pages for who has chosen none")
+    timezone: str = Field("Europe/Kyiv", description="zone in which times are shown and shifts are meant")
+    region: str = Field("UA", pattern="^[A-Z]{2}$", description="country of telephone numbers without a code")
+    currency: str = Field("UAH", pattern="^[A-Z]{3}$", description="currency of orders")
+    data_dir: str = Field("var", description="folder of blobs and locks")
+    plugins_dir: str = Field("", description="folder of plugins of your own; empty: none")
+    secret_key_file: str = Field("config/secret.key", description="key file that `hub init` makes")
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - only where settings are read
+
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("is no time zone, such as Europe/Kyiv") from error
+        return value
+
+
+class DatabaseSection(Section):
+    """[database]"""
+
+    url: str = Field("sqlite:///var/hub.db", description="sqlite:///file or postgresql+psycopg://...")
+
+
+class WebSection(Section):
+    """[web]"""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0: any free one")
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="addresses or networks of proxies whose X-Forwarded-For is believed"
+    )
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        import ipaddress  # noqa: PLC0415 - only where settings are read
+
+        for part in value:
+            try:
+                ipaddress.ip_network(part, strict=False)
+            except ValueError as error:
+                raise ValueError(f"{part} is no address or network, such as 10.0.0.0/8") from error
+        return value
+
+
+class TeamSection(Section):
+    """[teams.<name>]: seeds a team where it is missing; afterwards the database rules."""
+
+    title: str = Field("", description="name of the team for people")
+    language: Literal["uk", "en"] | None = Field(None, description="language of its customers")
+    reaction_minutes: int = Field(30, ge=1, le=10_080, description="how soon somebody has to react")
+    intercept: bool = Field(True, description="may sellers take over tasks of others")
+
+
+class Settings(BaseSettings):
+    """The whole file."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="HUB_", env_nested_delimiter="__"
+    )
+
+    hub: HubSection = HubSection()
+    database: DatabaseSection = DatabaseSection()
+    web: WebSection = WebSection()
+    teams: dict[str, TeamSection] = Field(default_factory=dict)
+    channels: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    carriers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment stands above the file."""
+        return env_settings, init_settings
+
+
+class Loaded(BaseModel):
+    """Settings with the folder that relative paths start at: the one above `config/`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    settings: Settings
+    base: Path
+    file: Path | None
+
+    def path(self, relative: str) -> Path:
+        """A path of the settings, made absolute."""
+        return (self.base / relative).resolve()
+
+
+def settings_file(given: str | None) -> Path:
+    """Which file: the option, else HUB_CONFIG, else config/hub.toml."""
+    return Path(given or os.environ.get("HUB_CONFIG") or DEFAULT_FILE)
+
+
+def base_of(file: Path) -> Path:
+    """The folder that relative paths start at."""
+    folder = file.resolve().parent
+    return folder.parent if folder.name == "config" else folder
+
+
+def load(file: Path) -> Loaded:
+    """Read and check the file. Raises SettingsRejected with every problem."""
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsRejected(
+            [FieldProblem(str(file), "no such file: run `hub init` to make one")]
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsRejected([FieldProblem(str(file), f"is no TOML: {error}")]) from error
+    return build(table, base_of(file), file)
+
+
+def build(table: dict[str, Any], base: Path, file: Path | None = None) -> Loaded:
+    """Settings out of a parsed table and the environment."""
+    problems: list[FieldProblem] = list(_odd_names(table))
+    table = _read_secret_files(table, base, problems)
+    try:
+        settings = Settings(**table)
+    except ValidationError as error:
+        raise SettingsRejected(problems + problems_of(error)) from None
+    if problems:
+        raise SettingsRejected(problems)
+    return Loaded(settings=settings, base=base, file=file)
+
+
+def problems_of(error: ValidationError, prefix: str = "") -> list[FieldProblem]:
+    """Pydantic's findings with their paths; never the value, it may be a secret."""
+    found = []
+    for detail in error.errors(include_url=False, include_input=False, include_context=False):
+        path = ".".join(str(part) for part in detail["loc"])
+        message = "is not a key here" if detail["type"] == "extra_forbidden" else detail["msg"]
+        message = message.removeprefix("Value error, ")
+        found.append(FieldProblem(f"{prefix}{path}".rstrip("."), message[:1].lower() + message[1:]))
+    return found
+
+
+def _odd_names(table: Mapping[str, Any]) -> list[FieldProblem]:
+    found = []
+    for section in ("channels", "carriers", "teams"):
+        names = table.get(section)
+        if not isinstance(names, Mapping):
+            continue
+        found += [
+            FieldProblem(f"{section}.{name}", "a name has lower-case letters, digits, - and _ only")
+            for name in names
+            if not ACCOUNT_NAME.fullmatch(name)
+        ]
+    return found
+
+
+def _read_secret_files(table: dict[str, Any], base: Path, problems: list[FieldProblem]) -> dict[str, Any]:
+    """`key_file = "..."` in an account becomes `key = <content>`."""
+    read = dict(table)
+    for section in ("channels", "carriers"):
+        accounts = table.get(section)
+        if not isinstance(accounts, dict):
+            continue
+        read[section] = {
+            name: _with_secrets(keys, base, f"{section}.{name}", problems) if isinstance(keys, dict) else keys
+            for name, keys in accounts.items()
+        }
+    return read
+
+
+def _with_secrets(
+    keys: dict[str, Any], base: Path, where: str, problems: list[FieldProblem]
+) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in keys.items():
+        if not (key.endswith("_file") and isinstance(value, str)):
+            out[key] = value
+            continue
+        try:
+            out[key.removesuffix("_file")] = (base / value).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            problems.append(FieldProblem(f"{where}.{key}", f"cannot be read: {error.strerror}"))
+    return out
