@@ -1,0 +1,102 @@
+"""SQL of accounts: their rows, health and counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.engine import Connection
+
+from hub.db.tables import account, rejection
+from hub.db.tx import Tx
+from hub.kernel.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """An account with its health. offered = stored + repeated + rejected, by definition of the words."""
+
+    name: str
+    kind: str
+    plugin: str
+    team: str | None
+    state: str
+    reason: str | None
+    created_at: int
+    last_ok_at: int | None
+    last_error_at: int | None
+    last_error: str | None
+    stored: int
+    repeated: int
+    rejected: Mapping[str, int]
+
+    @property
+    def offered(self) -> int:
+        """How many deliveries reached the account and were answered for good."""
+        return self.stored + self.repeated + sum(self.rejected.values())
+
+
+def all_accounts(conn: Connection, kind: str) -> list[AccountRecord]:
+    """Accounts of a kind by name, retired ones last."""
+    rejected: dict[str, dict[str, int]] = {}
+    for row in conn.execute(select(rejection)).mappings():
+        rejected.setdefault(row["account"], {})[row["reason"]] = row["count"]
+    query = (
+        select(account).where(account.c.kind == kind).order_by(account.c.state == "retired", account.c.name)
+    )
+    return [_record(row, rejected.get(row["name"], {})) for row in conn.execute(query).mappings()]
+
+
+def get(conn: Connection, kind: str, name: str) -> AccountRecord:
+    """One account. Raises NotFound."""
+    found = next((a for a in all_accounts(conn, kind) if a.name == name), None)
+    if found is None:
+        raise NotFound(f"no {kind} account {name}")
+    return found
+
+
+def _record(row: Mapping[Any, Any], rejected: Mapping[str, int]) -> AccountRecord:
+    return AccountRecord(**row, rejected=rejected)
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """An account as the settings name it."""
+
+    name: str
+    kind: str
+    plugin: str
+    team: str | None
+
+
+def sync(tx: Tx, configured: list[Configured]) -> None:
+    """Make the rows agree with the file: new ones appear, missing ones retire, cursors stay."""
+    known = {row.name: row for row in tx.execute(select(account))}
+    for one in configured:
+        values = {"kind": one.kind, "plugin": one.plugin, "team": one.team}
+        if one.name not in known:
+            tx.execute(insert(account).values(name=one.name, state="active", created_at=tx.now, **values))
+        else:
+            row = known[one.name]
+            state = "active" if row.state == "retired" else row.state
+            tx.execute(update(account).where(account.c.name == one.name).values(state=state, **values))
+    names = {one.name for one in configured}
+    for name in sorted(known.keys() - names):
+        tx.execute(update(account).where(account.c.name == name).values(state="retired"))
+
+
+def note_ok(tx: Tx, name: str) -> None:
+    """The account's provider answered; an account that had stopped works again."""
+    tx.execute(
+        update(account).where(account.c.name == name).values(last_ok_at=tx.now, state="active", reason=None)
+    )
+
+
+def note_error(tx: Tx, name: str, message: str, *, stop: bool = False) -> None:
+    """The account's provider failed; `stop`: it is not asked again until somebody looks."""
+    values: dict[str, Any] = {"last_error_at": tx.now, "last_error": message[:500]}
+    if stop:
+        values |= {"state": "stopped", "reason": message[:500]}
+    tx.execute(update(account).where(account.c.name == name).values(**values))

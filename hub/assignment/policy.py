@@ -1,0 +1,218 @@
+"""Who takes a task: the integer ledger of the fair car-pool rule (Fagin and Williams, 1983).
+
+Decides evenness against what each person was *due*. A task gives every eligible member credit in
+proportion to his share of the eligible; the member with the most credit takes it and pays one task.
+Ties go to the smaller number of the last task, then to the smaller id, so an independent verifier needs
+nothing but the entries. Who is not eligible neither gains nor loses.
+
+One task is UNIT = lcm(1..36): with g the greatest common divisor of the eligible's shares, total their
+sum / g and q = UNIT // total, each gets share / g * q and the taker pays q * total. What is given out is
+what is paid: no remainder, no drift, the sum over members and house is 0 after every entry.
+
+Pure: no SQL, no clock. `Roster` is the state of one team's head row while its lock is held.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import gcd
+
+UNIT = 144_403_552_893_600
+RULE_VERSION = 1
+_HALF = UNIT // 2
+
+
+@dataclass(slots=True)
+class Member:
+    """A membership as the head row keeps it. `limit` None: no limit of open work."""
+
+    id: int
+    staff_id: int
+    share: int
+    limit: int | None
+    credit: int = 0
+    last: int = 0
+    load: int = 0
+    closed: bool = False
+
+
+@dataclass(slots=True)
+class Roster:
+    """A team under its lock: the house, all members (open and closed), the next entry's number."""
+
+    team_id: int
+    seq: int
+    hash: str
+    house: int = 0
+    members: dict[int, Member] = field(default_factory=dict)
+
+    def total(self) -> int:
+        """The sum over memberships and house: 0 after every entry."""
+        return self.house + sum(m.credit for m in self.members.values())
+
+    def by_staff(self, staff_id: int) -> Member | None:
+        """The open membership of a person."""
+        return next((m for m in self.members.values() if m.staff_id == staff_id and not m.closed), None)
+
+
+@dataclass(frozen=True, slots=True)
+class EligibleSet:
+    """Who could be dealt to, and who could not and why, with the constants of the division.
+
+    ids, shares    ascending by id, in step
+    excluded       (membership id, reason) ascending; reasons: "limit", "held_before"
+    grants         what each of ids gets for one task, in units; price what the taker pays
+    """
+
+    ids: tuple[int, ...]
+    shares: tuple[int, ...]
+    excluded: tuple[tuple[int, str], ...]
+    grants: tuple[int, ...]
+    price: int
+
+    def body(self) -> str:
+        """Canonical JSON: the same set has the same text, for ever."""
+        return json.dumps(
+            {
+                "rule": RULE_VERSION,
+                "eligible": [[str(i), s] for i, s in zip(self.ids, self.shares, strict=True)],
+                "excluded": [[str(i), why] for i, why in self.excluded],
+            },
+            separators=(",", ":"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who takes it. `before` are the credits of the set's ids before the choice, grants included not."""
+
+    taker: int
+    price: int
+    before: tuple[int, ...]
+    credit_after: int
+
+
+def divide(shares: Sequence[int]) -> tuple[tuple[int, ...], int]:
+    """What one task gives to each share, and what its taker pays, in units."""
+    if not shares:
+        return (), UNIT
+    common = gcd(*shares)
+    total = sum(shares) // common
+    each = UNIT // total
+    return tuple(share // common * each for share in shares), each * total
+
+
+def eligible_set(roster: Roster, held_before: Iterable[int] = ()) -> EligibleSet:
+    """Who of the team may be dealt a task right now; `held_before` had it and let it go."""
+    held = frozenset(held_before)
+    ids: list[int] = []
+    excluded: list[tuple[int, str]] = []
+    for member in sorted(roster.members.values(), key=lambda m: m.id):
+        if member.closed:
+            continue
+        if member.id in held:
+            excluded.append((member.id, "held_before"))
+        elif member.limit is not None and member.load >= member.limit:
+            excluded.append((member.id, "limit"))
+        else:
+            ids.append(member.id)
+    shares = tuple(roster.members[i].share for i in ids)
+    grants, price = divide(shares)
+    return EligibleSet(tuple(ids), shares, tuple(excluded), grants, price)
+
+
+def deal(roster: Roster, chosen_from: EligibleSet) -> Choice:
+    """Give each eligible his share of one task, let the one with the most credit take it and pay.
+
+    Changes the roster's credits, the taker's load and last number, and `seq`. The set must not be empty.
+    """
+    members, before = _grant(roster, chosen_from)
+    taker = first_claim(members)
+    return Choice(taker.id, chosen_from.price, before, _pay(roster, taker, chosen_from.price))
+
+
+def deal_to(roster: Roster, chosen_from: EligibleSet, taker_id: int) -> Choice:
+    """As `deal`, but a person has chosen the taker (first assignment by hand).
+
+    Nobody eligible: the house gets what nobody else can get.
+    """
+    members, before = _grant(roster, chosen_from)
+    if not members:
+        roster.house += chosen_from.price
+    taker = roster.members[taker_id]
+    return Choice(taker.id, chosen_from.price, before, _pay(roster, taker, chosen_from.price))
+
+
+def deal_again(roster: Roster, chosen_from: EligibleSet, price: int) -> Choice:
+    """Deal what came back to the queue: no grants; the house is given back what it paid at the return."""
+    members = [roster.members[i] for i in chosen_from.ids]
+    before = tuple(m.credit for m in members)
+    taker = first_claim(members)
+    roster.house += price
+    return Choice(taker.id, price, before, _pay(roster, taker, price))
+
+
+def take_again(roster: Roster, taker_id: int, price: int) -> Choice:
+    """As `deal_again`, but a person takes it or is given it."""
+    taker = roster.members[taker_id]
+    roster.house += price
+    return Choice(taker_id, price, (), _pay(roster, taker, price))
+
+
+def move(roster: Roster, from_id: int, to_id: int, price: int) -> Choice:
+    """Intercept, reassign: the old holder gets back what the task cost, the new one pays it; no grants."""
+    old = roster.members[from_id]
+    old.credit += price
+    old.load -= 1
+    return Choice(to_id, price, (), _pay(roster, roster.members[to_id], price))
+
+
+def give_back(roster: Roster, holder_id: int, price: int) -> int:
+    """Back to the queue, or void: the holder gets it back, the house pays. Returns the holder's credit."""
+    holder = roster.members[holder_id]
+    holder.credit += price
+    holder.load -= 1
+    roster.house -= price
+    roster.seq += 1
+    return holder.credit
+
+
+def finish(roster: Roster, holder_id: int) -> None:
+    """Complete or snooze: the load shrinks, no credit moves, no entry is written."""
+    roster.members[holder_id].load -= 1
+
+
+def _grant(roster: Roster, chosen_from: EligibleSet) -> tuple[list[Member], tuple[int, ...]]:
+    """Give each of the set his share of one task; the members, and their credits before it."""
+    everybody = roster.members
+    members = [everybody[i] for i in chosen_from.ids]
+    before = tuple([m.credit for m in members])
+    for member, grant in zip(members, chosen_from.grants, strict=True):
+        member.credit += grant
+    return members, before
+
+
+def first_claim(members: Sequence[Member]) -> Member:
+    """The most credit; of equals the smaller number of the last task; then the smaller id."""
+    best = members[0]
+    for member in members:
+        if member.credit > best.credit or (
+            member.credit == best.credit and (member.last, member.id) < (best.last, best.id)
+        ):
+            best = member
+    return best
+
+
+def _pay(roster: Roster, taker: Member, price: int) -> int:
+    roster.seq += 1
+    taker.credit -= price
+    taker.last = roster.seq
+    taker.load += 1
+    return taker.credit
+
+
+def thousandths(units: Sequence[int]) -> str:
+    """Credits for people: thousandths of a task, "125,-250,0"."""
+    return ",".join([str((c * 1000 + _HALF) // UNIT) for c in units])

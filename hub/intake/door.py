@@ -1,0 +1,243 @@
+"""The door through which every delivery enters, whatever its channel: parse, commit, answer.
+
+offered = stored + repeated + rejected(reason), counted per account. Stored and repeated are counted
+in the transaction, rejections in memory and flushed each second; a 503 is not offered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from hub.db.database import Database
+from hub.db.tables import delivery, delivery_body, rejection
+from hub.db.tx import Tx
+from hub.db.writer import Batched, LoopWaiter, Settled, settle
+from hub.intake.blobs import BlobStore
+from hub.intake.commit import IntakeCommit
+from hub.intake.limits import RateLimit
+from hub.intake.model import KeyReused, Prepared, Result
+from hub.intake.parser import ChannelAccount, Job, Parsed, Parser
+from hub.kernel.clock import moment
+from hub.kernel.errors import NotFound
+from hub.sdk.errors import DeliveryRejected
+from hub.sdk.messages import HttpAnswer, Outcome, RawDelivery
+
+log = structlog.get_logger("hub.intake.door")
+
+REPLAY_BATCH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A stored delivery that waits for another try."""
+
+    id: int
+    external_id: str
+    account: str
+    attempts: int
+    raw: RawDelivery
+
+
+class Door:
+    """Takes deliveries of the configured channel accounts."""
+
+    def __init__(self, db: Database, accounts: Mapping[str, ChannelAccount], blobs: BlobStore) -> None:
+        self._db = db
+        self.accounts = accounts
+        self.blobs = blobs
+        self._commit = IntakeCommit()
+        self._parser = Parser(self._parsed, blobs)
+        self._limits = {
+            name: RateLimit(account.channel.limits.rate_per_minute) for name, account in accounts.items()
+        }
+        self.rejections: Counter[tuple[str, str]] = Counter()
+
+    def start(self) -> None:
+        """Start the parser."""
+        self._parser.start()
+
+    def stop(self) -> None:
+        """Finish what is queued."""
+        self._parser.stop()
+
+    def reject(self, account: str, reason: str) -> None:
+        """Count one delivery that is not accepted."""
+        self.rejections[account, reason] += 1
+
+    async def take(self, raw: RawDelivery) -> HttpAnswer:
+        """Store one delivery and answer it, after the commit.
+
+        Raises NotFound (no such account), DeliveryRejected (counted here), Unavailable (nothing stored).
+        """
+        account = self.accounts.get(raw.account)
+        if account is None:
+            raise NotFound("no such channel account")
+        wait_s = self._limits[raw.account].wait_s(raw.address, time.monotonic())
+        if wait_s:
+            self.reject(raw.account, "rate")
+            raise TooMany(wait_s)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._parser.put(Job(account, raw, LoopWaiter(loop, future)))
+        try:
+            result = await future
+        except DeliveryRejected as rejected:
+            self.reject(raw.account, rejected.reason)
+            raise
+        if isinstance(result, KeyReused):
+            self.reject(raw.account, "key_reused")
+            raise DeliveryRejected(
+                "key_reused", "this key was used before with another body: take a new one", status=422
+            )
+        return self._answer(account, result, raw)
+
+    def _answer(self, account: ChannelAccount, result: Outcome, raw: RawDelivery) -> HttpAnswer:
+        try:
+            return account.channel.answer(result, raw)
+        except Exception as error:  # noqa: BLE001 - a boundary, see below
+            # It is stored: the sender must hear so, whatever the plugin makes of the answer.
+            log.error("plugin_answer_raised", account=account.name, error=type(error).__name__)
+            return HttpAnswer(status=200, body=b"{}")
+
+    def _parsed(self, results: Sequence[tuple[Job, Parsed]]) -> None:
+        """Called in the parser's thread: what is understood goes to the writer, the rest is answered."""
+        works: list[Batched] = []
+        refused: list[Settled] = []
+        for job, result in results:
+            waiter = job.waiter
+            assert isinstance(waiter, LoopWaiter)
+            if isinstance(result, Prepared):
+                works.append(Batched(self._commit, result, len(job.raw.body) + 500, waiter))
+            else:
+                refused.append((waiter, None, result))
+        if works:
+            self._db.commit_all(works)
+        if refused:
+            settle(refused)
+
+    # --- unfinished ones -----------------------------------------------------------------------------
+
+    async def replay(self, found: Sequence[Unfinished]) -> list[Result | None]:
+        """Try stored deliveries again, through the same parser and commit. None: nothing could be stored."""
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[Result]] = []
+        for one in found:
+            account = self.accounts.get(one.account)
+            if account is None:
+                continue
+            future: asyncio.Future[Result] = loop.create_future()
+            futures.append(future)
+            self._parser.put(
+                Job(
+                    account,
+                    one.raw,
+                    LoopWaiter(loop, future),
+                    earlier=one.id,
+                    attempts=one.attempts + 1,
+                    known_id=one.external_id,
+                )
+            )
+        answers = await asyncio.gather(*futures, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                log.warning("replay_put_off", error=type(answer).__name__)
+        return [a if not isinstance(a, BaseException) else None for a in answers]
+
+    async def replay_due(self) -> int:
+        """The background job: everything whose next try is due. Returns how many were tried."""
+        now = self._db.clock.now()
+        found = await self._db.read(lambda conn: find_unfinished(conn, self.blobs, due_at=now))
+        found = [one for one in found if one.account in self.accounts]
+        if found:
+            await self.replay(found)
+        return len(found)
+
+    async def flush_rejections(self) -> None:
+        """Write the counters of rejections; what cannot be written is kept for the next time."""
+        if not self.rejections:
+            return
+        counted, self.rejections = self.rejections, Counter()
+        try:
+            await self._db.write(lambda tx: count_rejections(tx, counted))
+        except BaseException:
+            self.rejections.update(counted)
+            raise
+
+
+class TooMany(DeliveryRejected):
+    """Too many deliveries from one address."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            "rate", f"too many posts from this address: try again in {retry_after_s} s", status=429
+        )
+        self.retry_after_s = retry_after_s
+
+
+def count_rejections(tx: Tx, counted: Mapping[tuple[str, str], int]) -> None:
+    """Add to the stored counters, in a fixed order."""
+    for (account, reason), count in sorted(counted.items()):
+        changed = tx.changed(
+            update(rejection)
+            .where(rejection.c.account == account, rejection.c.reason == reason)
+            .values(count=rejection.c.count + count)
+        )
+        if not changed:
+            tx.execute(rejection.insert().values(account=account, reason=reason, count=count))
+
+
+def find_unfinished(
+    conn: Connection,
+    blobs: BlobStore,
+    *,
+    due_at: int | None = None,
+    account: str | None = None,
+    states: Sequence[str] = (),
+    since: int | None = None,
+    limit: int = REPLAY_BATCH,
+) -> list[Unfinished]:
+    """Stored deliveries that can be tried again, oldest first, with their bytes."""
+    query = (
+        select(delivery, delivery_body)
+        .join(delivery_body, delivery_body.c.delivery_id == delivery.c.id)
+        .order_by(delivery.c.id)
+        .limit(limit)
+    )
+    if due_at is not None:
+        query = query.where(delivery.c.next_try_at <= due_at)
+    if account is not None:
+        query = query.where(delivery.c.account == account)
+    if states:
+        query = query.where(delivery.c.state.in_(states))
+    if since is not None:
+        query = query.where(delivery.c.received_at >= since)
+    return [_unfinished(row, blobs) for row in conn.execute(query).mappings()]
+
+
+def _unfinished(row: Mapping[Any, Any], blobs: BlobStore) -> Unfinished:
+    body = row[delivery_body.c.body]
+    if body is None and row[delivery_body.c.blob]:
+        body = blobs.get(row[delivery_body.c.blob])
+    raw = RawDelivery(
+        account=row[delivery.c.account],
+        method=row[delivery_body.c.method],
+        path=row[delivery_body.c.path],
+        headers=orjson.loads(row[delivery_body.c.headers]),
+        query=orjson.loads(row[delivery_body.c.query]),
+        body=body or b"",
+        address=row[delivery_body.c.address],
+        received_at=moment(row[delivery.c.received_at]),
+    )
+    return Unfinished(
+        row[delivery.c.id], row[delivery.c.external_id], raw.account, row[delivery.c.attempts], raw
+    )

@@ -1,0 +1,234 @@
+"""Runs plugins' `verify` and `parse` off the event loop: one thread hop for all that has queued up.
+
+Decides what a misbehaving plugin may do: harm its own delivery only. A call that takes longer than
+HUNG_TICKS ticks of the loop's watch is given up: the delivery goes on as `pending`, the thread is left
+behind and replaced, what waited behind it is handed to the replacement. Three hung calls of an account
+within a minute switch that account to `pending` only. The watch counts its own ticks instead of reading
+a clock, so a machine that stands still for a moment gives nobody up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from hub.intake.blobs import INLINE_UP_TO, BlobStore
+from hub.intake.model import DeliveryState, Prepared
+from hub.intake.prepare import dump, dump_headers, prepare, stored_key
+from hub.kernel import text
+from hub.kernel.errors import Unavailable
+from hub.sdk.channel import Channel
+from hub.sdk.errors import DeliveryRejected, PayloadUnreadable
+from hub.sdk.messages import RawDelivery, Verified
+
+log = structlog.get_logger("hub.intake.parser")
+
+TICK_S = 0.05
+HUNG_TICKS = 4
+HUNG_CALLS_A_MINUTE = 3
+
+
+@dataclass(slots=True)
+class ChannelAccount:
+    """A channel account as the intake sees it."""
+
+    name: str
+    team_id: int
+    channel: Channel
+    region: str = "UA"
+    hung_at: deque[float] = field(default_factory=lambda: deque(maxlen=HUNG_CALLS_A_MINUTE))
+    pending_only: str | None = None
+
+    def note_hung(self, now_s: float) -> None:
+        """One more call that did not come back."""
+        self.hung_at.append(now_s)
+        if len(self.hung_at) == HUNG_CALLS_A_MINUTE and now_s - self.hung_at[0] <= 60:
+            self.pending_only = "its plugin did not come back three times within a minute"
+
+
+Parsed = Prepared | DeliveryRejected | Unavailable
+Done = Callable[[Sequence[tuple["Job", Parsed]]], None]
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One delivery to be understood. `earlier`, `attempts`: it is stored already and tried again."""
+
+    account: ChannelAccount
+    raw: RawDelivery
+    waiter: object = None
+    earlier: int | None = None
+    attempts: int = 1
+    known_id: str | None = None
+    verified: Verified | None = None
+
+
+class Parser:
+    """A queue, one working thread, and a watch in the event loop. `done` is called in the thread."""
+
+    def __init__(self, done: Done, blobs: BlobStore) -> None:
+        self._done = done
+        self._blobs = blobs
+        self._wake = threading.Condition()
+        self._arrived: list[Job] = []
+        self._queue: deque[Job] = deque()
+        self._ready: list[tuple[Job, Parsed]] = []
+        self._current: Job | None = None
+        self._generation = 0
+        self._stopped = False
+        self._ticks = 0
+        self._watched: Job | None = None
+        self._watch: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        threading.Thread(
+            target=self._work, args=(self._generation,), name=f"hub-parser-{self._generation}", daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        """End the thread once its queue is empty."""
+        with self._wake:
+            self._stopped = True
+            self._wake.notify()
+
+    def put(self, job: Job) -> None:
+        """Queue a delivery; call it in the event loop. One hand-over for all of a turn of the loop."""
+        self._arrived.append(job)
+        if len(self._arrived) == 1:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        with self._wake:
+            self._queue.extend(self._arrived)
+            self._wake.notify()
+        self._arrived.clear()
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+    # --- the watch, in the event loop ----------------------------------------------------------------
+
+    def _tick(self) -> None:
+        self._watch = None
+        with self._wake:
+            current, busy = self._current, bool(self._queue) or self._current is not None
+        if current is not self._watched:
+            self._watched, self._ticks = current, 0
+        elif current is not None:
+            self._ticks += 1
+            if self._ticks >= HUNG_TICKS:
+                self._give_up(current)
+        if busy:
+            self._watch = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+    def _give_up(self, hung: Job) -> None:
+        with self._wake:
+            if self._current is not hung:
+                return
+            self._generation += 1
+            self._current = None
+            ready, self._ready = self._ready, []
+        hung.account.note_hung(time.monotonic())
+        log.error(
+            "plugin_hung", account=hung.account.name, pending_only=hung.account.pending_only is not None
+        )
+        ready.append(
+            (hung, unfinished(hung, DeliveryState.PENDING, "the plugin did not answer in time", self._blobs))
+        )
+        self._done(ready)
+        self.start()
+
+    # --- the thread ----------------------------------------------------------------------------------
+
+    def _work(self, generation: int) -> None:
+        while True:
+            with self._wake:
+                while not self._queue and not self._ready and not self._stopped:
+                    if generation != self._generation:
+                        return
+                    self._wake.wait()
+                if generation != self._generation:
+                    return
+                if not self._queue:
+                    ready, self._ready = self._ready, []
+                    if not ready and self._stopped:
+                        return
+                    job = None
+                else:
+                    job = self._current = self._queue.popleft()
+            if job is None:
+                self._done(ready)
+                continue
+            result = understand(job, self._blobs)
+            with self._wake:
+                if generation != self._generation:
+                    return  # given up meanwhile; the replacement has taken over
+                self._current = None
+                self._ready.append((job, result))
+
+
+def understand(job: Job, blobs: BlobStore) -> Parsed:
+    """Verify and parse one delivery under a guard; never raises."""
+    account, raw = job.account, job.raw
+    try:
+        if account.pending_only is not None and account.channel.capabilities.parses_at_once:
+            return unfinished(job, DeliveryState.PENDING, account.pending_only, blobs)
+        job.verified = account.channel.verify(raw)
+        if account.pending_only is not None:
+            return unfinished(job, DeliveryState.PENDING, account.pending_only, blobs)
+        parsed = account.channel.parse(raw)
+        prepared = prepare(raw, account.team_id, account.region, job.verified, parsed)
+    except DeliveryRejected as rejected:
+        return (
+            rejected
+            if job.earlier is None
+            else unfinished(job, DeliveryState.UNREADABLE, rejected.reason, blobs)
+        )
+    except PayloadUnreadable as unreadable:
+        return unfinished(job, DeliveryState.UNREADABLE, unreadable.message, blobs)
+    except Exception as error:  # noqa: BLE001 - a boundary, see below
+        # The guard around a plugin: whatever it raises is its own bug and harms this delivery only.
+        log.error("plugin_raised", account=account.name, error=type(error).__name__)
+        if job.verified is None and not account.channel.capabilities.parses_at_once:
+            return Unavailable("the channel cannot check this delivery right now", retry_after_s=30)
+        return unfinished(job, DeliveryState.UNREADABLE, f"the plugin raised {type(error).__name__}", blobs)
+    return _carry(job, prepared, blobs)
+
+
+def unfinished(job: Job, state: DeliveryState, reason: str, blobs: BlobStore) -> Parsed:
+    """The delivery as it is kept when nobody has understood it."""
+    verified = job.verified
+    prepared = Prepared(
+        job.raw,
+        job.account.team_id,
+        stored_key(verified.external_id) if verified is not None else None,
+        (stored_key(verified.digest) or "") if verified is not None else "",
+        state,
+        reason=text.one_line(reason, text.KEY),
+        headers=dump_headers(job.raw.headers),
+        query=dump(job.raw.query),
+    )
+    return _carry(job, prepared, blobs)
+
+
+def _carry(job: Job, prepared: Prepared, blobs: BlobStore) -> Parsed:
+    """Add what the job knows besides: its stored row, its large body."""
+    if job.earlier is not None:
+        external_id = prepared.external_id or job.known_id
+        return dataclasses.replace(
+            prepared, earlier=job.earlier, attempts=job.attempts, external_id=external_id
+        )
+    if len(job.raw.body) > INLINE_UP_TO:
+        try:
+            return dataclasses.replace(prepared, blob=blobs.put(job.raw.body))
+        except OSError as error:
+            log.error("blob_not_stored", error=type(error).__name__)
+            return Unavailable("the hub cannot store anything right now")
+    return prepared

@@ -1,0 +1,422 @@
+"""Decides what a batch of deliveries becomes: rows to insert, rows to change, one result an item.
+
+Pure but for the ids: it works on the snapshot that was read after the lock, and starts from a fresh one
+each time the batch is written again. Items of one contact are planned in order of arrival, so the second
+of two equal texts in one batch joins the request of the first, as it would have a second later.
+
+    known delivery key         the stored first outcome (another body under the same key: KeyReused)
+    known message id           the request that holds it
+    same text within 10 min    joins the contact's open request, marked "sent again"
+    another text               chats and mail join the open request; a form opens a new one, which is
+                               then the joining one
+    what cannot be understood  stored raw; at the third try a task "read this by hand"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Table
+
+from hub.assignment.ledger import Entries
+from hub.assignment.policy import EligibleSet, Roster, deal, eligible_set
+from hub.contacts.model import Person
+from hub.db import rows as r
+from hub.db import tables as t
+from hub.db.tx import Tx
+from hub.intake.model import DeliveryState, KeyReused, Message, Prepared, Result, retry_at
+from hub.intake.snapshot import KnownDelivery, OpenRequest, Snapshot
+from hub.kernel import text
+from hub.kernel.clock import DAY, Instant, instant
+from hub.outbox.put import notice_row
+from hub.requests.model import says_again
+from hub.sdk.messages import Outcome, OutcomeKind
+
+ACTOR = "intake"
+
+_KIND = {
+    DeliveryState.STORED: OutcomeKind.ACCEPTED,
+    DeliveryState.NOTED: OutcomeKind.NOTED,
+    DeliveryState.SPAM: OutcomeKind.NOTED,
+}
+
+
+@dataclass(slots=True)
+class Plan:
+    """What one transaction writes. `results` are in the order of the items."""
+
+    results: list[Result] = field(default_factory=list)
+    delivery_ids: list[int] = field(default_factory=list)
+    contacts: list[r.ContactRow] = field(default_factory=list)
+    identities: list[r.IdentityRow] = field(default_factory=list)
+    doubts: list[r.ContactDoubtRow] = field(default_factory=list)
+    deliveries: list[r.DeliveryRow] = field(default_factory=list)
+    bodies: list[r.DeliveryBodyRow] = field(default_factory=list)
+    requests: dict[int, r.RequestRow] = field(default_factory=dict)
+    messages: list[r.MessageRow] = field(default_factory=list)
+    tasks: list[r.TaskRow] = field(default_factory=list)
+    journal: list[r.JournalRow] = field(default_factory=list)
+    outbox: list[r.OutboxRow] = field(default_factory=list)
+    demoted: list[int] = field(default_factory=list)
+    sent_again: list[int] = field(default_factory=list)
+    replayed: list[r.DeliveryRow] = field(default_factory=list)
+    repeated: dict[str, int] = field(default_factory=dict)
+    stored: dict[str, int] = field(default_factory=dict)
+    repeats_of: list[int] = field(default_factory=list)
+
+    def rows(self, entries: Entries) -> dict[Table, Sequence[tuple[object, ...]]]:
+        """Everything to insert, parents before children."""
+        return {
+            t.contact: self.contacts,
+            t.identity: self.identities,
+            t.contact_doubt: self.doubts,
+            t.delivery: self.deliveries,
+            t.delivery_body: self.bodies,
+            t.request: list(self.requests.values()),
+            t.message: self.messages,
+            t.task: self.tasks,
+            t.eligible_set: entries.sets,
+            t.ledger: entries.rows,
+            t.outbox: self.outbox,
+            t.journal: self.journal,
+        }
+
+
+class Planner:
+    """Plans one batch. Build a new one for each try."""
+
+    def __init__(
+        self,
+        tx: Tx,
+        snapshot: Snapshot,
+        items: Sequence[Prepared],
+        stored_sets: dict[str, int] | None = None,
+    ) -> None:
+        self._tx = tx
+        self._now = tx.now
+        self._known = snapshot
+        self._items = items
+        self._sets: dict[int, EligibleSet] = {}
+        self._ids: Iterator[int] = iter(())
+        self._notices: dict[int, list[str]] = {}
+        self.plan = Plan()
+        self.entries = Entries(tx, ACTOR, stored_sets)
+
+    def run(self) -> Plan:
+        """Decide every item."""
+        self._ids = iter(self._tx.new_ids(11 * len(self._items) + 16))
+        for item in self._items:
+            self.plan.results.append(self._decide(item))
+        self._tell_the_staff()
+        return self.plan
+
+    def _id(self) -> int:
+        try:
+            return next(self._ids)
+        except StopIteration:
+            self._ids = iter(self._tx.new_ids(64))
+            return next(self._ids)
+
+    # --- one delivery --------------------------------------------------------------------------------
+
+    def _decide(self, item: Prepared) -> Result:
+        account = item.raw.account
+        key = (item.external_id, account) if item.external_id is not None else None
+        known = self._known.deliveries.get(key) if key is not None else None
+        if known is not None and known.id != item.earlier:
+            self.plan.delivery_ids.append(known.id)
+            return self._repeat(item, known)
+        delivery_id = item.earlier or self._id()
+        self.plan.delivery_ids.append(delivery_id)
+        correlation_id = self._id()
+        request_id = None
+        task_id = None
+        for message in item.messages:
+            opened, task = self._message(item, message, delivery_id, correlation_id)
+            request_id = request_id or opened
+            task_id = task_id or task
+        next_try = retry_at(item.attempts, self._now) if item.state not in _KIND else None
+        if item.state not in _KIND and next_try is None:
+            task_id = self._read_by_hand(item, delivery_id, correlation_id)
+        self._store(item, delivery_id, request_id, task_id, next_try, correlation_id)
+        if key is not None:
+            self._known.deliveries[key] = KnownDelivery(delivery_id, item.digest, item.state, request_id)
+        return outcome(item.state, request_id)
+
+    def _repeat(self, item: Prepared, known: KnownDelivery) -> Result:
+        if item.digest and known.digest and item.digest != known.digest:
+            return KeyReused()
+        if item.earlier is None:
+            account = item.raw.account
+            self.plan.repeated[account] = self.plan.repeated.get(account, 0) + 1
+            self.plan.repeats_of.append(known.id)
+        else:  # a stored row turns out to be a repeat of another: it is finished
+            self._store(item, item.earlier, known.request_id, None, None, self._id(), DeliveryState.NOTED)
+        return outcome(known.state, known.request_id, repeated=True)
+
+    def _store(
+        self,
+        item: Prepared,
+        delivery_id: int,
+        request_id: int | None,
+        task_id: int | None,
+        next_try: int | None,
+        correlation_id: int,
+        state: DeliveryState | None = None,
+    ) -> None:
+        raw = item.raw
+        external_id = item.external_id
+        if external_id is None or (item.earlier is not None and state is not None):
+            external_id = f"new:{delivery_id}"
+        row = r.DeliveryRow(
+            delivery_id,
+            external_id,
+            raw.account,
+            item.digest,
+            state or item.state,
+            request_id,
+            task_id,
+            item.reason,
+            item.attempts,
+            0,
+            instant(raw.received_at),
+            next_try,
+            correlation_id,
+        )
+        if item.earlier is not None:
+            self.plan.replayed.append(row)
+            return
+        self.plan.deliveries.append(row)
+        self.plan.stored[raw.account] = self.plan.stored.get(raw.account, 0) + 1
+        self.plan.bodies.append(
+            r.DeliveryBodyRow(
+                delivery_id,
+                raw.method,
+                text.clean(raw.path, text.SUBJECT),
+                item.headers,
+                item.query,
+                raw.address,
+                None if item.blob else raw.body,
+                item.blob,
+                len(raw.body),
+            )
+        )
+
+    # --- one message ---------------------------------------------------------------------------------
+
+    def _message(
+        self, item: Prepared, message: Message, delivery_id: int, correlation_id: int
+    ) -> tuple[int, int | None]:
+        """The request that holds the message, and the task it opened, if any."""
+        event, account = message.event, item.raw.account
+        message_key = event.message_id or f"delivery:{delivery_id}:{len(self.plan.messages)}"
+        if event.message_id:
+            known = self._known.message_keys.get((message_key, account))
+            if known is not None:
+                return known, None
+        contact_id, others = self._contact(message.person)
+        current = self._known.open_requests.get((contact_id, item.team_id))
+        again = current is not None and says_again(
+            message.text_key, current.text_key, Instant(current.opened_at), self._now
+        )
+        task_id = None
+        if current is not None and (again or event.joins_open):
+            request_id = current.id
+            self._joined(request_id, again=again)
+        else:
+            request_id, task_id = self._open(item, message, contact_id, current, correlation_id)
+        for other in others:
+            self.plan.doubts.append(
+                r.ContactDoubtRow(self._id(), request_id, contact_id, other, "two contacts", self._now)
+            )
+        if event.message_id:
+            self._known.message_keys[message_key, account] = request_id
+        self.plan.messages.append(
+            r.MessageRow(
+                self._id(),
+                message_key,
+                account,
+                request_id,
+                contact_id,
+                delivery_id,
+                "in",
+                None,
+                message.text,
+                message.fields,
+                instant(event.sent_at) if event.sent_at is not None else None,
+                self._now,
+                "repeat" if again else "received",
+            )
+        )
+        return request_id, task_id
+
+    def _contact(self, person: Person) -> tuple[int, list[int]]:
+        """The contact of the strongest identity that is known, else a new one; others it clashes with."""
+        known = self._known.contacts
+        found = [known[key] for key in person.identities if key in known]
+        contact_id = found[0] if found else self._new_contact(person)
+        for key in person.identities:
+            if key not in known:
+                known[key] = contact_id
+                self.plan.identities.append(r.IdentityRow(self._id(), *key, contact_id, self._now))
+        return contact_id, [other for other in dict.fromkeys(found) if other != contact_id] if found else []
+
+    def _new_contact(self, person: Person) -> int:
+        contact_id = self._id()
+        self.plan.contacts.append(
+            r.ContactRow(
+                contact_id,
+                person.kind,
+                person.name,
+                person.organisation,
+                person.language,
+                "",
+                self._now,
+                self._now,
+            )
+        )
+        return contact_id
+
+    def _joined(self, request_id: int, *, again: bool) -> None:
+        row = self.plan.requests.get(request_id)
+        if row is not None:
+            self.plan.requests[request_id] = row._replace(sent_again=row.sent_again + again)
+        elif again:
+            self.plan.sent_again.append(request_id)
+
+    def _open(
+        self,
+        item: Prepared,
+        message: Message,
+        contact_id: int,
+        current: OpenRequest | None,
+        correlation_id: int,
+    ) -> tuple[int, int]:
+        if current is not None:
+            self._demote(current)
+        request_id = self._id()
+        subject = message.subject or message.person.name
+        self.plan.requests[request_id] = r.RequestRow(
+            request_id,
+            item.team_id,
+            contact_id,
+            item.raw.account,
+            "open",
+            True,
+            subject,
+            message.source,
+            message.person.language,
+            message.text_key,
+            0,
+            0,
+            self._now,
+            self._now + DAY,
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+            ACTOR,
+            correlation_id,
+            self._now,
+        )
+        self._known.open_requests[contact_id, item.team_id] = OpenRequest(
+            request_id, message.text_key, self._now, stored=False
+        )
+        self._note("request", request_id, "opened", correlation_id)
+        task_id = self._task(item.team_id, request_id, "request", subject, None, correlation_id)
+        return request_id, task_id
+
+    def _demote(self, current: OpenRequest) -> None:
+        """At most one open request of a contact and team is the joining one: the newest."""
+        if current.stored:
+            self.plan.demoted.append(current.id)
+        else:
+            self.plan.requests[current.id] = self.plan.requests[current.id]._replace(joining=False)
+
+    # --- tasks ---------------------------------------------------------------------------------------
+
+    def _read_by_hand(self, item: Prepared, delivery_id: int, correlation_id: int) -> int:
+        title = f"{item.raw.account}: {item.state}"
+        return self._task(item.team_id, None, "read_by_hand", title, delivery_id, correlation_id)
+
+    def _task(
+        self,
+        team_id: int,
+        request_id: int | None,
+        kind: str,
+        title: str,
+        subject_id: int | None,
+        correlation_id: int,
+    ) -> int:
+        """A new task, dealt at once if anybody can take it, else waiting in the queue."""
+        task_id = self._id()
+        roster = self._known.rosters[team_id]
+        chosen_from = self._set(roster)
+        state, holder, staff_id, seq, paid, since = "waiting", None, None, None, 0, None
+        if chosen_from.ids:
+            choice = deal(roster, chosen_from)
+            taker = roster.members[choice.taker]
+            entry = self.entries.dealt(roster, "deal", task_id, chosen_from, choice, correlation_id)
+            if taker.limit is not None and taker.load >= taker.limit:
+                del self._sets[team_id]
+            state, holder, staff_id, seq = "assigned", taker.id, taker.staff_id, entry.seq
+            paid, since = choice.price, self._now
+            self._notices.setdefault(staff_id, []).append(str(task_id))
+        self.plan.tasks.append(
+            r.TaskRow(
+                task_id,
+                team_id,
+                request_id,
+                kind,
+                state,
+                holder,
+                staff_id,
+                title,
+                seq,
+                paid,
+                "[]",
+                self._now,
+                since,
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                subject_id,
+                ACTOR,
+                correlation_id,
+                self._now,
+            )  # fmt: skip
+        )
+        return task_id
+
+    def _set(self, roster: Roster) -> EligibleSet:
+        """The eligible set, computed once for as long as nobody reaches a limit."""
+        found = self._sets.get(roster.team_id)
+        if found is None:
+            found = self._sets[roster.team_id] = eligible_set(roster)
+        return found
+
+    def _tell_the_staff(self) -> None:
+        """One notice a person for all that this batch dealt him."""
+        for staff_id, task_ids in self._notices.items():
+            row = notice_row(
+                self._id(), "task_assigned", staff_id, task_ids, self._now, self._tx.correlation_id
+            )
+            self.plan.outbox.append(row)
+
+    def _note(self, entity: str, entity_id: int, event: str, correlation_id: int) -> None:
+        self.plan.journal.append(
+            r.JournalRow(self._id(), entity, entity_id, event, ACTOR, None, "{}", self._now, correlation_id)
+        )
+
+
+def outcome(state: str, request_id: int | None, *, repeated: bool = False) -> Outcome:
+    """What the sender is told about a stored delivery."""
+    kind = _KIND.get(DeliveryState(state), OutcomeKind.PENDING)
+    return Outcome(kind=kind, request_id=str(request_id) if request_id is not None else "", repeated=repeated)

@@ -1,0 +1,84 @@
+"""What the database knows about a batch, read after the teams are locked: one look-up a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hub.assignment.ledger import load_rosters
+from hub.assignment.policy import Roster
+from hub.contacts.model import IdentityKey
+from hub.db.lookup import Lookup
+from hub.db.tables import delivery, identity, message, request
+from hub.db.tx import Tx
+from hub.intake.model import Prepared
+
+
+@dataclass(slots=True)
+class KnownDelivery:
+    """The stored first outcome of a delivery key."""
+
+    id: int
+    digest: str
+    state: str
+    request_id: int | None
+
+
+@dataclass(slots=True)
+class OpenRequest:
+    """The joining open request of a contact in a team."""
+
+    id: int
+    text_key: str
+    opened_at: int
+    stored: bool = True  # False while it is a row of this very batch
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """The state that a batch is decided on; the plan keeps it up to date as it goes."""
+
+    rosters: dict[int, Roster]
+    deliveries: dict[tuple[str, str], KnownDelivery] = field(default_factory=dict)
+    message_keys: dict[tuple[str, str], int] = field(default_factory=dict)
+    contacts: dict[IdentityKey, int] = field(default_factory=dict)
+    open_requests: dict[tuple[int, int], OpenRequest] = field(default_factory=dict)
+
+
+_DELIVERIES = Lookup(
+    (
+        delivery.c.external_id,
+        delivery.c.account,
+        delivery.c.id,
+        delivery.c.digest,
+        delivery.c.state,
+        delivery.c.request_id,
+    ),
+    delivery.c.external_id,
+)
+_MESSAGES = Lookup((message.c.message_key, message.c.account, message.c.request_id), message.c.message_key)
+_IDENTITIES = Lookup((identity.c.value, identity.c.kind, identity.c.contact_id), identity.c.value)
+_OPEN = Lookup(
+    (request.c.contact_id, request.c.team_id, request.c.id, request.c.text_key, request.c.opened_at),
+    request.c.contact_id,
+    "joining",  # closing a request ends its joining; `state` here would lead PostgreSQL to the index of states
+)
+
+
+def read(tx: Tx, items: Sequence[Prepared]) -> Snapshot:
+    """Lock the teams of the batch, then look everything up."""
+    snapshot = Snapshot(load_rosters(tx, {item.team_id for item in items}))
+    keys = {item.external_id for item in items if item.external_id is not None}
+    for external_id, account, *rest in _DELIVERIES.run(tx.conn, keys):
+        snapshot.deliveries[external_id, account] = KnownDelivery(*rest)
+    messages = [m for item in items for m in item.messages]
+    message_ids = {m.event.message_id for m in messages if m.event.message_id}
+    for key, account, request_id in _MESSAGES.run(tx.conn, message_ids):
+        snapshot.message_keys[key, account] = request_id
+    wanted = {key for m in messages for key in m.person.identities}
+    for value, kind, contact_id in _IDENTITIES.run(tx.conn, {key.value for key in wanted}):
+        snapshot.contacts[IdentityKey(kind, value)] = contact_id
+    contacts = {snapshot.contacts[key] for key in wanted if key in snapshot.contacts}
+    for contact_id, team_id, *rest in _OPEN.run(tx.conn, contacts):
+        snapshot.open_requests[contact_id, team_id] = OpenRequest(*rest)
+    return snapshot

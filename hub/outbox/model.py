@@ -1,0 +1,67 @@
+"""What leaving the hub may end in, and when a failed try is repeated. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hub.kernel.clock import HOUR, MINUTE, SECOND, Instant
+
+LEASE = 60 * SECOND
+MAX_ATTEMPTS = 8
+
+
+class OutboxState(StrEnum):
+    """Where an effect stands."""
+
+    READY = "ready"
+    SENDING = "sending"  # committed before the call: found so after a crash, nobody knows
+    DONE = "done"
+    DEAD = "dead"  # refused, or tried too often; a person sees it
+    UNCERTAIN = "uncertain"  # a reply whose fate is unknown: a person decides, one click
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """It left; the provider's id where there is one."""
+
+    provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It will never be taken."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Try again, not before so many seconds (0: as the back-off says)."""
+
+    seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """The connection went during the call."""
+
+
+SendResult = Sent | Refused | Later | Uncertain
+
+
+def backoff(attempts: int, jitter: float) -> int:
+    """Milliseconds until the next try: 5 s doubling up to an hour; `jitter` 0..1 spreads by a third."""
+    base = min(HOUR, 5 * SECOND * 2 ** min(attempts, 12))
+    return int(base * (0.85 + 0.3 * jitter))
+
+
+def repeats_after_crash(lane: str) -> bool:
+    """Notices and web hooks go again (they carry their id); replies to customers never by themselves."""
+    return lane in {"notice", "webhook"}
+
+
+def next_try(result: Later, attempts: int, now: Instant, jitter: float) -> Instant:
+    """When a put-off effect is tried again."""
+    wait = max(backoff(attempts, jitter), round(result.seconds * SECOND))
+    return Instant(now + min(wait, 24 * HOUR if result.seconds else 60 * MINUTE))

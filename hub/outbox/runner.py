@@ -1,0 +1,165 @@
+"""Delivers what waits in the outbox: claim in bulk, call the sink, write the outcome.
+
+Order holds within an order key: of each key only a run without gaps is claimed, and a waiting retry
+holds back its own key only. The notices of one key that are claimed together become one call.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import orjson
+import structlog
+from sqlalchemy import or_, select, update
+
+from hub.db.database import Database
+from hub.db.lookup import any_of
+from hub.db.rows import OutboxRow
+from hub.db.tables import outbox
+from hub.db.tx import Tx
+from hub.outbox.model import (
+    LEASE,
+    MAX_ATTEMPTS,
+    Later,
+    OutboxState,
+    Refused,
+    SendResult,
+    Sent,
+    next_try,
+    repeats_after_crash,
+)
+
+log = structlog.get_logger("hub.outbox")
+
+AT_ONCE = 500
+
+
+class Sink(Protocol):
+    """Where a lane leads to. `rows` share one order key, oldest first; one call for all of them."""
+
+    async def send(self, rows: Sequence[OutboxRow]) -> SendResult: ...
+
+
+class LogSink:
+    """Notices while no channel to the staff exists: one line in the log, ids only."""
+
+    async def send(self, rows: Sequence[OutboxRow]) -> SendResult:
+        """Write them down."""
+        log.debug(
+            "notice", kinds=[row.kind for row in rows], key=rows[0].order_key, ids=[row.id for row in rows]
+        )
+        return Sent()
+
+
+class OutboxRunner:
+    """The embedded runner of one process."""
+
+    def __init__(self, db: Database, sinks: Mapping[str, Sink], owner: str) -> None:
+        self._db = db
+        self._sinks = sinks
+        self._owner = owner
+
+    async def drain(self) -> int:
+        """Deliver everything that is due; returns how many rows were settled."""
+        settled = 0
+        while True:
+            rows = await self._db.write(lambda tx: claim(tx, self._owner))
+            if not rows:
+                return settled
+            await self._round(rows)
+            settled += len(rows)
+
+    async def _round(self, rows: Sequence[OutboxRow]) -> None:
+        sent = [(group, await self._deliver(group)) for group in by_key(rows)]
+        await self._db.write(lambda tx: settle_all(tx, sent))
+
+    async def _deliver(self, group: Sequence[OutboxRow]) -> SendResult:
+        sink = self._sinks.get(group[0].lane)
+        try:
+            return await sink.send(group) if sink is not None else Refused("no such lane")
+        except Exception as error:  # noqa: BLE001 - a boundary, see below
+            # The boundary of one effect: a sink's bug must not stop the others.
+            log.error("sink_raised", lane=group[0].lane, error=type(error).__name__)
+            return Later()
+
+
+def claim(tx: Tx, owner: str) -> list[OutboxRow]:
+    """Take what is due and commit it as `sending`; what a dead process left is settled by its lane."""
+    due = (
+        select(outbox)
+        .where(outbox.c.next_try_at <= tx.now)
+        .where(or_(outbox.c.lease_until_at.is_(None), outbox.c.lease_until_at < tx.now))
+        .order_by(outbox.c.next_try_at, outbox.c.id)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    rows = [OutboxRow._make(row) for row in tx.execute(due)]
+    lost = [r.id for r in rows if r.state == OutboxState.SENDING and not repeats_after_crash(r.lane)]
+    if lost:
+        tx.execute(
+            update(outbox)
+            .where(any_of(tx.conn, outbox.c.id, lost))
+            .values(state=OutboxState.UNCERTAIN, next_try_at=None, lease_until_at=None)
+        )
+    taken = [r for r in rows if r.id not in set(lost)]
+    if taken:
+        tx.execute(
+            update(outbox)
+            .where(any_of(tx.conn, outbox.c.id, [r.id for r in taken]))
+            .values(
+                state=OutboxState.SENDING,
+                lease_owner=owner,
+                lease_until_at=tx.now + LEASE,
+                attempts=outbox.c.attempts + 1,
+            )
+        )
+    return taken
+
+
+def by_key(rows: Sequence[OutboxRow]) -> list[list[OutboxRow]]:
+    """Rows grouped by order key, oldest first; replies one by one, notices of a key together."""
+    groups: dict[tuple[str, str, int], list[OutboxRow]] = {}
+    for row in sorted(rows, key=lambda r: r.id):
+        single = row.id if row.lane != "notice" else 0
+        groups.setdefault((row.lane, row.order_key, single), []).append(row)
+    return list(groups.values())
+
+
+def settle_all(tx: Tx, sent: Sequence[tuple[Sequence[OutboxRow], SendResult]]) -> None:
+    """Write how all calls of a round ended: what left without an id of its own in one statement."""
+    plain = [
+        row for rows, result in sent if isinstance(result, Sent) and not result.provider_id for row in rows
+    ]
+    if plain:
+        settle(tx, plain, Sent())
+    for rows, result in sent:
+        if not (isinstance(result, Sent) and not result.provider_id):
+            settle(tx, rows, result)
+
+
+def settle(tx: Tx, rows: Sequence[OutboxRow], result: SendResult) -> None:
+    """Write how a call ended."""
+    ids = [row.id for row in rows]
+    statement = update(outbox).where(any_of(tx.conn, outbox.c.id, ids))
+    free = {"lease_until_at": None, "lease_owner": None}
+    if isinstance(result, Sent):
+        values = {"state": OutboxState.DONE, "done_at": tx.now, "next_try_at": None, **free}
+        tx.execute(statement.values(**values, provider_id=result.provider_id[:200] or None))
+        return
+    attempts = max(row.attempts for row in rows) + 1
+    if isinstance(result, Later) and attempts < MAX_ATTEMPTS:
+        at = next_try(result, attempts, tx.now, random.random())  # noqa: S311 - jitter, no secret
+        tx.execute(statement.values(state=OutboxState.READY, next_try_at=at, **free))
+        return
+    reason = result.reason if isinstance(result, Refused) else "tried too often"
+    state = OutboxState.DEAD if isinstance(result, (Refused, Later)) else OutboxState.UNCERTAIN
+    log.warning("effect_not_sent", state=str(state), ids=ids, reason=reason)
+    tx.execute(statement.values(state=state, next_try_at=None, last_error=reason[:500], **free))
+
+
+def payload(row: OutboxRow) -> dict[str, str]:
+    """What an effect is about."""
+    found: dict[str, str] = orjson.loads(row.payload)
+    return found

@@ -1,0 +1,39 @@
+"""SQL of requests and messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from hub.db.rows import MessageRow, RequestRow
+from hub.db.tables import message, request
+from hub.db.tx import Tx
+from hub.kernel.errors import NotFound, VersionConflict
+
+
+def get(conn: Connection, request_id: int) -> RequestRow:
+    """One request. Raises NotFound."""
+    row = conn.execute(select(request).where(request.c.id == request_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"no request {request_id}")
+    return RequestRow._make(row)
+
+
+def messages(conn: Connection, request_id: int, limit: int = 500) -> list[MessageRow]:
+    """The conversation, oldest first."""
+    query = select(message).where(message.c.request_id == request_id).order_by(message.c.id).limit(limit)
+    return [MessageRow._make(row) for row in conn.execute(query)]
+
+
+def save(tx: Tx, row: RequestRow, **values: Any) -> RequestRow:
+    """Change a request that was read in this transaction; its version rises. Raises VersionConflict."""
+    changed = row._replace(updated_at=tx.now, version=row.version + 1, **values)
+    written = {name: value for name, value in changed._asdict().items() if value != getattr(row, name)}
+    met = tx.changed(
+        update(request).where(request.c.id == row.id, request.c.version == row.version).values(**written)
+    )
+    if met != 1:
+        raise VersionConflict(f"request {row.id} was changed by somebody else")
+    return changed
