@@ -1,0 +1,282 @@
+"""The composition root: the only file that knows concrete classes.
+
+Builds one process of the hub out of its settings: plugins, accounts, database, door, poller, outbox,
+web. Nothing is created at import. Commands take what they need of it (`open_hub`), `hub serve` all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from hub.access.model import system
+from hub.accounts import store as accounts
+from hub.accounts.host import AccountHost
+from hub.assignment.ledger import create_head
+from hub.coordination.nodes import NodeLease, acquire_node, release_node
+from hub.db import schema
+from hub.db.database import Database
+from hub.db.engine import open_engine, parse_url, sqlite_file
+from hub.db.tx import Tx
+from hub.intake.blobs import BlobStore
+from hub.intake.door import Door
+from hub.intake.parser import ChannelAccount
+from hub.kernel.clock import Clock, SystemClock
+from hub.kernel.errors import FieldProblem, HubError, SettingsRejected, Unavailable
+from hub.loader import Plugins, load_plugins
+from hub.orders import stages
+from hub.orders import store as order_store
+from hub.outbox.runner import LogSink, OutboxRunner
+from hub.runtime.process import Process
+from hub.sdk.carrier import Carrier
+from hub.sdk.channel import Channel
+from hub.sdk.errors import SettingsRejected as PluginSettingsRejected
+from hub.settings import Loaded, problems_of
+from hub.shipments.poller import Poller
+from hub.shipments.service import Pace
+from hub.staff import store as staff
+from hub.web.context import Lifecycle, Services, parse_networks
+from hub.web.server import build_web
+
+DEFAULT_TEAM = "sales"
+
+
+class AlreadyServing(HubError):
+    """Another `hub serve` has this SQLite file: stop it first, or move to PostgreSQL for several processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """One account of the file, read by its plugin's own model."""
+
+    name: str
+    kind: str
+    plugin: str
+    team: str | None
+    keys: BaseModel
+
+
+@dataclass(slots=True)
+class Accounts:
+    """All accounts of the file, and the objects that their plugins made."""
+
+    settings: list[AccountSettings] = field(default_factory=list)
+    channels: dict[str, Channel] = field(default_factory=dict)
+    carriers: dict[str, Carrier] = field(default_factory=dict)
+    problems: list[FieldProblem] = field(default_factory=list)
+
+
+def read_accounts(loaded: Loaded, plugins: Plugins, clock: Clock) -> Accounts:
+    """Read every account with its plugin's model, and build its object; collects all problems."""
+    found = Accounts()
+    tables = (
+        ("channels", loaded.settings.channels, plugins.channels),
+        ("carriers", loaded.settings.carriers, plugins.carriers),
+    )
+    names: set[str] = set()
+    for section, configured, kinds in tables:
+        for name, keys in configured.items():
+            if name in names:
+                found.problems.append(
+                    FieldProblem(f"{section}.{name}", "this name is taken by another account")
+                )
+            names.add(name)
+            one = _read_account(section, name, dict(keys), kinds, loaded, found.problems)
+            if one is not None:
+                found.settings.append(one)
+                _build_account(section, one, kinds[one.plugin], clock, found)
+    return found
+
+
+def _read_account(
+    section: str,
+    name: str,
+    keys: dict[str, Any],
+    kinds: Mapping[str, Any],
+    loaded: Loaded,
+    problems: list[FieldProblem],
+) -> AccountSettings | None:
+    where = f"{section}.{name}"
+    plugin = keys.pop("plugin", None)
+    team = keys.pop("team", DEFAULT_TEAM) if section == "channels" else None
+    if plugin not in kinds:
+        near = get_close_matches(str(plugin), kinds, n=1)
+        hint = f", did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(kinds)) or 'none'}"
+        problems.append(FieldProblem(f"{where}.plugin", f"no plugin {plugin!r} is loaded{hint}"))
+        return None
+    if team is not None and team not in {*loaded.settings.teams, DEFAULT_TEAM}:
+        problems.append(FieldProblem(f"{where}.team", f"there is no [teams.{team}] in the settings"))
+        return None
+    try:
+        model = kinds[plugin].settings.model_validate(keys)
+    except ValidationError as error:
+        problems += problems_of(error, f"{where}.")
+        return None
+    return AccountSettings(name, section.removesuffix("s"), plugin, team, model)
+
+
+def _build_account(section: str, one: AccountSettings, kind: Any, clock: Clock, found: Accounts) -> None:
+    try:
+        built = kind.create(one.name, one.keys, AccountHost(one.name, clock))
+    except PluginSettingsRejected as rejected:
+        found.problems.append(FieldProblem(f"{section}.{one.name}", rejected.message))
+    except Exception as error:  # noqa: BLE001 - a boundary, see below
+        # The guard around a plugin's constructor.
+        found.problems.append(
+            FieldProblem(f"{section}.{one.name}", f"its plugin raised {type(error).__name__}")
+        )
+    else:
+        (found.channels if one.kind == "channel" else found.carriers)[one.name] = built
+
+
+@dataclass(slots=True)
+class Hub:
+    """An opened hub: settings, plugins, accounts, database. `serving` holds the file lock of `hub serve`."""
+
+    loaded: Loaded
+    plugins: Plugins
+    accounts: Accounts
+    db: Database
+    node: NodeLease
+    clock: Clock
+    serving: IO[str] | None = None
+
+    def close(self) -> None:
+        """Finish what is queued, give the node number back."""
+        # While the database is away the number stays leased, which runs out by itself.
+        with suppress(Unavailable):
+            self.db.write_now(lambda tx: release_node(tx.conn, self.node, self.db.ids, tx.now))
+        self.db.close()
+        if self.serving is not None:
+            self.serving.close()
+
+
+def database_url(loaded: Loaded) -> URL:
+    """The database of the settings."""
+    return parse_url(loaded.settings.database.url, loaded.base)
+
+
+def open_hub(
+    loaded: Loaded,
+    *,
+    serve: bool = False,
+    clock: Clock | None = None,
+    extra: Iterable[tuple[str, ModuleType]] = (),
+) -> Hub:
+    """Open everything but the network. Raises SettingsRejected, SchemaMismatch, AlreadyServing, Unavailable."""
+    clock = clock or SystemClock()
+    plugins = load_plugins(extra)
+    found = read_accounts(loaded, plugins, clock)
+    if serve and found.problems:
+        raise SettingsRejected(found.problems)
+    url = database_url(loaded)
+    lock = _lock_file(url) if serve else None
+    engine = open_engine(url, writes=True, pool_size=1)
+    try:
+        node, ids = _prepare(engine, url, clock)
+    finally:
+        engine.dispose()
+    db = Database(url, ids, clock)
+    db.write_now(lambda tx: seed(tx, loaded, found))
+    return Hub(loaded, plugins, found, db, node, clock, lock)
+
+
+def _prepare(engine: Engine, url: URL, clock: Clock) -> Any:
+    schema.ensure(engine, migrate=url.get_backend_name() == "sqlite")
+    return acquire_node(engine, clock)
+
+
+@contextmanager
+def opened(loaded: Loaded) -> Iterator[Hub]:
+    """A hub for the length of a command."""
+    hub = open_hub(loaded)
+    try:
+        yield hub
+    finally:
+        hub.close()
+
+
+def _lock_file(url: URL) -> IO[str] | None:
+    """One `hub serve` an SQLite file; the operating system drops the lock with the process."""
+    file = sqlite_file(url)
+    if file is None:
+        return None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = Path(f"{file}.lock").open("w", encoding="utf-8")  # noqa: SIM115 - held as long as the process serves
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise AlreadyServing from None
+    return lock
+
+
+def seed(tx: Tx, loaded: Loaded, found: Accounts) -> None:
+    """Make what is missing: teams with their heads, the default route, the accounts of the file."""
+    sections = {DEFAULT_TEAM: None, **dict(loaded.settings.teams)}
+    known = {team.name for team in staff.teams(tx.conn)}
+    for name, section in sections.items():
+        if name in known:
+            continue
+        values = section.model_dump(exclude={"title"}) if section is not None else {"intercept": True}
+        title = section.title if section is not None else ""
+        create_head(tx, staff.add_team(tx, name, title, values))
+    if order_store.newest_version(tx.conn, stages.PARCEL) is None:
+        order_store.add_route(tx, stages.PARCEL, stages.PARCEL_VERSION, stages.default_body())
+    accounts.sync(tx, [accounts.Configured(a.name, a.kind, a.plugin, a.team) for a in found.settings])
+
+
+def build_process(hub: Hub, *, demo: bool = False, speed: float = 1.0) -> tuple[Process, web.Application]:
+    """Everything that `hub serve` runs."""
+    settings = hub.loaded.settings
+    team_ids = {team.name: team.id for team in hub.db.read_now(staff.teams)}
+    channels = {
+        one.name: ChannelAccount(
+            one.name, team_ids[one.team or DEFAULT_TEAM], hub.accounts.channels[one.name], settings.hub.region
+        )
+        for one in hub.accounts.settings
+        if one.kind == "channel"
+    }
+    door = Door(hub.db, channels, BlobStore(hub.loaded.path(settings.hub.data_dir) / "blobs"))
+    pace = Pace(ZoneInfo(settings.hub.timezone), speed)
+    poller = Poller(hub.db, hub.accounts.carriers, pace)
+    runner = OutboxRunner(hub.db, {"notice": LogSink()}, secrets.token_hex(8))
+    life = Lifecycle()
+    services = Services(
+        hub.db,
+        door,
+        hub.loaded,
+        hub.clock,
+        hub.accounts.carriers,
+        hub.plugins.carriers,
+        {one.name: one.plugin for one in hub.accounts.settings},
+        poller,
+        parse_networks(settings.web.trusted_proxies),
+        life,
+        demo,
+    )
+    process = Process(hub.db, hub.node, door, poller, runner, life, tick_s=1.0 if speed > 1 else 5.0)
+    return process, build_web(services)
+
+
+CLI = system("cli")
+
+
+def link_address(loaded: Loaded, secret: str, address: str = "") -> str:
+    """Where a one-time link leads: the settings' base_url, else where this process listens."""
+    web_settings = loaded.settings.web
+    base = loaded.settings.hub.base_url or address or f"http://{web_settings.host}:{web_settings.port}"
+    return f"{base.rstrip('/')}/welcome/{secret}"

@@ -1,0 +1,105 @@
+"""`hub check`: each thing tried, one row each."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sqlalchemy import text
+
+from hub.app import Accounts, database_url, read_accounts
+from hub.db import schema
+from hub.db.engine import open_engine, sqlite_file
+from hub.db.errors import describe
+from hub.kernel.clock import SystemClock
+from hub.loader import Plugins, load_plugins
+from hub.sdk.carrier import Carrier
+from hub.sdk.errors import PluginError
+from hub.settings import Loaded
+
+TRY_FOR_S = 30.0
+Row = dict[str, Any]
+
+
+def row(what: str, result: str, detail: str) -> Row:
+    """result: ok, wrong, or note."""
+    return {"what": what, "result": result, "detail": detail}
+
+
+def run_checks(loaded: Loaded) -> list[Row]:
+    """Settings were read already; the rest is tried here."""
+    plugins = load_plugins()
+    found = read_accounts(loaded, plugins, SystemClock())
+    return [
+        row("settings", "ok", str(loaded.file)),
+        _database(loaded),
+        *_plugins(plugins),
+        *(row(problem.path, "wrong", problem.message) for problem in found.problems),
+        *_accounts(found),
+        *_proxies(loaded),
+    ]
+
+
+def _database(loaded: Loaded) -> Row:
+    url = database_url(loaded)
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        return row("database", "note", f"{file} does not exist yet; `hub serve` makes it")
+    engine = open_engine(url, writes=False, pool_size=1)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+            present = schema.revision(connection)
+    except Exception as error:  # noqa: BLE001 - a boundary, see below
+        # Whatever the driver raises is the finding.
+        return row("database", "wrong", f"cannot be reached: {describe(error)}")
+    finally:
+        engine.dispose()
+    if present != schema.HEAD:
+        return row(
+            "database", "wrong", f"schema {present or 'none'}, needed {schema.HEAD}: run `hub db upgrade`"
+        )
+    return row("database", "ok", url.get_backend_name())
+
+
+def _plugins(plugins: Plugins) -> list[Row]:
+    return [
+        row(f"plugin {found.name}", "wrong" if found.problem else "ok", found.problem or found.origin)
+        for found in plugins.found
+    ]
+
+
+def _accounts(found: Accounts) -> list[Row]:
+    rows = [row(f"channels.{name}", "ok", "set up; nothing to try from here") for name in found.channels]
+    return rows + asyncio.run(_try_all(found))
+
+
+async def _try_all(found: Accounts) -> list[Row]:
+    return list(await asyncio.gather(*(_try(name, carrier) for name, carrier in found.carriers.items())))
+
+
+async def _try(name: str, carrier: Carrier) -> Row:
+    what = f"carriers.{name}"
+    try:
+        async with asyncio.timeout(TRY_FOR_S):
+            return row(what, "ok", await carrier.check())
+    except PluginError as error:
+        return row(what, "wrong", error.message)
+    except TimeoutError:
+        return row(what, "wrong", f"no answer within {TRY_FOR_S:.0f} seconds")
+    except Exception as error:  # noqa: BLE001 - a boundary, see below
+        # The guard around a plugin.
+        return row(what, "wrong", f"its plugin raised {type(error).__name__}")
+
+
+def _proxies(loaded: Loaded) -> list[Row]:
+    host = loaded.settings.web.host
+    if host in {"127.0.0.1", "localhost", "::1"} and not loaded.settings.web.trusted_proxies:
+        return [
+            row(
+                "web.trusted_proxies",
+                "note",
+                'behind a proxy on this machine set it to ["127.0.0.1"], or all customers share one address',
+            )
+        ]
+    return []

@@ -1,0 +1,18 @@
+"""All commands. Each imports what it needs when it runs: `hub --help` and `hub track` stay quick."""
+
+from __future__ import annotations
+
+import click
+
+from hub import __version__
+from hub.cli import operate, people, setup, tracking
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="hub")
+def main() -> None:
+    """Orders from every channel, dealt evenly, followed until goods and money have arrived."""
+
+
+for command in (*setup.COMMANDS, *people.COMMANDS, *tracking.COMMANDS, *operate.COMMANDS):
+    main.add_command(command)

@@ -1,0 +1,115 @@
+"""`hub serve`: one process from opening the database to the last commit."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+import click
+import structlog
+from aiohttp import web
+
+from hub.access.store import make_link
+from hub.app import Hub, build_process, link_address, open_hub
+from hub.cli.frame import fail
+from hub.staff import store as staff
+
+if TYPE_CHECKING:
+    from hub.settings import Loaded
+
+log = structlog.get_logger("hub.serve")
+
+STOP_WITHIN_S = 12.0
+FIRST_ADMIN = "admin"
+Beside = Callable[[str], Coroutine[Any, Any, None]]
+
+
+def serve_forever(
+    loaded: Loaded,
+    host: str | None,
+    port: int | None,
+    *,
+    demo: bool = False,
+    speed: float = 1.0,
+    extra: Any = (),
+    beside: Beside | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT. `beside` runs next to it with the address (the demo's emulators)."""
+    hub = open_hub(loaded, serve=True, extra=extra)
+    web_settings = loaded.settings.web
+    try:
+        asyncio.run(
+            _serve(
+                hub,
+                host or web_settings.host,
+                web_settings.port if port is None else port,
+                demo=demo,
+                speed=speed,
+                beside=beside,
+            )
+        )
+    finally:
+        hub.close()
+
+
+async def _serve(hub: Hub, host: str, port: int, *, demo: bool, speed: float, beside: Beside | None) -> None:
+    process, app = build_process(hub, demo=demo, speed=speed)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, keepalive_timeout=75)
+    await runner.setup()
+    site = web.TCPSite(runner, host, port, backlog=1024)
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        fail(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port or [web] port")
+    process.start()
+    _calm_collector()
+    address = _address(runner, host)
+    await asyncio.to_thread(_greet, hub, address)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    company = asyncio.create_task(beside(address)) if beside is not None else None
+    await stopping.wait()
+    log.info("stopping")
+    if company is not None:
+        company.cancel()
+    await process.stop()
+    try:
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await runner.cleanup()
+    except TimeoutError:
+        log.warning("connections_cut")
+
+
+def _calm_collector() -> None:
+    """What lives as long as the process is not looked at again, and the rest less often: 5 % of the intake."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def _address(runner: web.AppRunner, host: str) -> str:
+    port = runner.addresses[0][1]
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - only compared
+    return f"http://{shown}:{port}"
+
+
+def _greet(hub: Hub, address: str) -> None:
+    """Say where the hub is, and, while nobody has a password, how to sign in the first time."""
+    click.echo(f"The hub is at {address}")
+    people = hub.db.read_now(staff.all_staff)
+    if any(person.has_password for person in people):
+        return
+
+    def first(tx: Any) -> str:
+        admins = [p for p in people if "admin" in p.roles and p.state == "active"]
+        admin_id = admins[0].id if admins else staff.add(tx, "Admin", FIRST_ADMIN, ["admin"])
+        return make_link(tx, admin_id, "first")
+
+    secret = hub.db.write_now(first)
+    click.echo(f"Sign in the first time (once, two days): {link_address(hub.loaded, secret, address)}")

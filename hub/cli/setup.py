@@ -1,0 +1,149 @@
+"""hub init, hub serve, hub check, hub plugins, hub demo"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hub.cli.frame import FINDING, config_option, fail, guarded, json_option, load_settings, made, show
+
+PACKAGED = Path(__file__).with_name("hub.example.toml")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("."))
+@json_option
+@guarded
+def init(folder: Path, as_json: bool) -> None:
+    """Write starter settings and a secret key below FOLDER/config; what exists is left alone."""
+    config = folder / "config"
+    config.mkdir(parents=True, exist_ok=True)
+    settings, key = config / "hub.toml", config / "secret.key"
+    written = []
+    if not settings.exists():
+        settings.write_text(PACKAGED.read_text(encoding="utf-8"), encoding="utf-8")
+        written.append(str(settings))
+    if not key.exists():
+        key.touch(mode=0o600)
+        key.write_text(secrets.token_urlsafe(48) + "\n", encoding="utf-8")
+        written.append(str(key))
+    sentence = f"wrote {', '.join(written)}" if written else f"{settings} is there already, nothing changed"
+    made({"settings": str(settings), "written": written}, as_json, sentence)
+
+
+@click.command()
+@click.option("--role", type=click.Choice(["all", "web", "worker"]), default="all", show_default=True)
+@click.option("--host", help="Address to listen on (default: [web] host).")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on (default: [web] port; 0: any)."
+)
+@config_option
+@guarded
+def serve(role: str, host: str | None, port: int | None, config: str | None) -> None:
+    """Run the hub: intake, workspace, API, and the work behind them."""
+    from hub.cli.logs import set_up_logs  # noqa: PLC0415
+    from hub.cli.run import serve_forever  # noqa: PLC0415
+
+    set_up_logs()
+    loaded = load_settings(config)
+    if role != "all":
+        fail(
+            "--role web and worker need PostgreSQL and come with several processes: run `hub serve` alone",
+        )
+    serve_forever(loaded, host, port)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to keep (default: a temporary one).",
+)
+@guarded
+def demo(host: str, port: int, data: Path | None) -> None:
+    """A living demonstration: seeded staff, an emulated customer and an emulated Nova Poshta."""
+    from hub.cli.demo import run_demo  # noqa: PLC0415
+    from hub.cli.logs import set_up_logs  # noqa: PLC0415
+
+    set_up_logs()
+    run_demo(host, port, data)
+
+
+@click.command()
+@config_option
+@json_option
+@guarded
+def check(config: str | None, as_json: bool) -> None:
+    """Try settings, database, plugins and every account's credentials; exit code 1 names what is wrong."""
+    from hub.cli.checks import run_checks  # noqa: PLC0415
+    from hub.cli.logs import set_up_logs  # noqa: PLC0415
+
+    set_up_logs(quiet=True)
+    rows = run_checks(load_settings(config))
+    show(rows, as_json, "nothing to check")
+    if any(row["result"] == "wrong" for row in rows):
+        sys.exit(FINDING)
+
+
+@click.command()
+@click.argument("name", required=False)
+@json_option
+@guarded
+def plugins(name: str | None, as_json: bool) -> None:
+    """Plugins that were found, what each offers, and why one stays out."""
+    from hub.cli.logs import set_up_logs  # noqa: PLC0415
+    from hub.loader import load_plugins  # noqa: PLC0415
+
+    set_up_logs(quiet=True)
+    rows: list[dict[str, Any]] = []
+    for found in load_plugins().found:
+        offers = [f"channel {p.name}" for p in found.channels] + [f"carrier {p.name}" for p in found.carriers]
+        rows.append(
+            {"plugin": found.name, "offers": offers, "problem": found.problem, "module": found.origin}
+        )
+    if name is not None:
+        rows = [row for row in rows if row["plugin"] == name]
+        if not rows:
+            fail(f"no plugin {name}: see `hub plugins`")
+        if not as_json:
+            _describe(name, rows[0])
+            return
+    show(rows, as_json, "no plugins are installed")
+    if any(row["problem"] for row in rows):
+        sys.exit(FINDING)
+
+
+def _describe(name: str, row: dict[str, Any]) -> None:
+    """One plugin with the keys of its settings."""
+    from hub.loader import load_plugins  # noqa: PLC0415
+    from hub.sdk.carrier import CarrierPlugin  # noqa: PLC0415
+    from hub.sdk.channel import ChannelPlugin  # noqa: PLC0415
+
+    loaded = load_plugins()
+    click.echo(f"{name}: {', '.join(row['offers']) or 'offers nothing'}")
+    if row["problem"]:
+        click.echo(f"stays out: {row['problem']}")
+    found = next(d for d in loaded.found if d.name == name)
+    kinds: list[ChannelPlugin | CarrierPlugin] = [*found.channels, *found.carriers]
+    for kind in kinds:
+        keys = [
+            {
+                "key": key,
+                "default": "(required)" if field.is_required() else repr(field.default)[:40],
+                "meaning": field.description or "",
+            }
+            for key, field in kind.settings.model_fields.items()
+        ]
+        click.echo("")
+        show(keys, False, "no settings")
+    if row["problem"]:
+        sys.exit(FINDING)
+
+
+COMMANDS = (init, serve, demo, check, plugins)

@@ -1,0 +1,110 @@
+"""One running process: its listeners, its ticks, and how it ends.
+
+APScheduler gives the ticks; a tick only wakes a piece of work that looks into the database for what is
+due. Each piece runs alone (a slow one is not started twice) and a failure of one touches no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from hub.coordination.nodes import NodeLease, acquire_node, renew_node
+from hub.db.database import Database
+from hub.db.engine import open_engine
+from hub.intake.door import Door
+from hub.kernel.errors import Unavailable
+from hub.outbox.runner import OutboxRunner
+from hub.shipments.poller import Poller
+
+log = structlog.get_logger("hub.runtime")
+
+
+class Life(Protocol):
+    """Shared with the web side: readiness ends when stopping begins."""
+
+    stopping: bool
+
+
+class Process:
+    """Starts with `start`, ends with `stop`: not ready, finish the queue, within 15 s."""
+
+    def __init__(
+        self,
+        db: Database,
+        node: NodeLease,
+        door: Door,
+        poller: Poller,
+        outbox: OutboxRunner,
+        life: Life,
+        *,
+        tick_s: float = 5.0,
+    ) -> None:
+        self._db = db
+        self.node = node
+        self.door = door
+        self._poller = poller
+        self._outbox = outbox
+        self._life = life
+        self._tick_s = tick_s
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._failing: set[str] = set()
+
+    def start(self) -> None:
+        """Start the parser and the ticks; call it in the event loop."""
+        self.door.start()
+        ticks: list[tuple[str, Callable[[], Awaitable[object]], float]] = [
+            ("rejections", self.door.flush_rejections, 1.0),
+            ("outbox", self._outbox.drain, 1.0),
+            ("replay", self.door.replay_due, 2.0),
+            ("poll", self._poller.run_due, self._tick_s),
+            ("node", self._renew, 60.0),
+        ]
+        for name, work, every_s in ticks:
+            self._scheduler.add_job(
+                self._guarded, "interval", args=(name, work), seconds=every_s, id=name, coalesce=True,
+                max_instances=1, misfire_grace_time=None,
+            )  # fmt: skip
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """End the ticks, write what is counted; the caller closes the database afterwards."""
+        self._life.stopping = True
+        self._scheduler.shutdown(wait=False)
+        await self._guarded("rejections", self.door.flush_rejections)
+        self.door.stop()
+
+    async def _guarded(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Run one piece of work; log when failing begins and ends, not at each tick."""
+        try:
+            await work()
+        except Unavailable:
+            if name not in self._failing:
+                self._failing.add(name)
+                log.warning("tick_waits_for_database", tick=name)
+        except Exception as error:
+            # The boundary of a tick: the next one looks again.
+            if name not in self._failing:
+                self._failing.add(name)
+                log.exception("tick_raised", tick=name, error=type(error).__name__)
+        else:
+            if name in self._failing:
+                self._failing.discard(name)
+                log.info("tick_works_again", tick=name)
+
+    async def _renew(self) -> None:
+        """Keep the node number; where it was lost (the machine slept), take another before the next id."""
+        node = self.node
+        renewed = await self._db.write(lambda tx: renew_node(tx.conn, node, tx.now))
+        if renewed is not None:
+            self.node = renewed
+            return
+        log.error("node_number_lost", number=node.number)
+        engine = open_engine(self._db.url, writes=True, pool_size=1)
+        try:
+            self.node, self._db.ids = acquire_node(engine, self._db.clock)
+        finally:
+            engine.dispose()

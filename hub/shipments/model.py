@@ -1,0 +1,284 @@
+"""What is known about a parcel: a pure function of the SET of its observations, never an update.
+
+    identity   hash of raw code, status clock, place, text and facts; no poll time in it
+    event      the same without the facts: what a timeline shows once
+    first_seen the earliest poll that brought it
+    order key  (status clock, else first seen; rank; raw code; identity). Observations without a clock
+               are ordered among themselves by first_seen and stand before all that have one
+
+So any order and any repetition of the same answers gives the same state, a poorer answer never overwrites
+a richer one (facts merge field by field, newest that tells anything), and a newer clock always wins. A
+lower rank with a newer clock is a correction: shown, not announced. The money line is apart.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+
+from hub.kernel import text
+from hub.kernel.clock import DAY, Instant, instant
+from hub.sdk.tracking import (
+    FINAL,
+    RANK,
+    Facts,
+    MoneyStatus,
+    Observation,
+    RelatedNumber,
+    RelationKind,
+    Status,
+)
+
+MONEY_GUARD = 14 * DAY
+"""After delivery the money is asked about this long; then the seller is."""
+
+MONEY_SETTLED = frozenset({MoneyStatus.NONE, MoneyStatus.PAID_OUT, MoneyStatus.NOT_COLLECTED})
+_BEFORE_PAYOUT = frozenset({MoneyStatus.EXPECTED, MoneyStatus.COLLECTED, MoneyStatus.UNKNOWN})
+NOBODY_PAYS = frozenset({Status.RETURNED, Status.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One observation as it is kept."""
+
+    identity: str
+    event: str
+    status: Status
+    raw_code: str
+    raw_text: str
+    clock_at: int | None
+    happened_at: int | None
+    place: str
+    facts: Mapping[str, Any]
+    first_seen_at: int
+
+    @property
+    def order_key(self) -> tuple[bool, int, int, str, str]:
+        """What orders observations, independent of when they were asked for."""
+        at = self.first_seen_at if self.clock_at is None else self.clock_at
+        return self.clock_at is not None, at, RANK[self.status], self.raw_code, self.identity
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The merged state of one parcel by its own observations."""
+
+    status: Status
+    raw_code: str | None
+    raw_text: str | None
+    clock_at: int | None
+    happened_at: int | None
+    place: str | None
+    money: MoneyStatus
+    facts: Mapping[str, Any]
+    corrected: bool
+
+
+def seen_of(observation: Observation, now: Instant) -> Seen:
+    """An observation of a plugin, bounded, with its identity."""
+    raw_text = text.one_line(observation.raw_text, 500)
+    raw_code = text.one_line(observation.raw_code, text.SHORT)
+    place = text.one_line(observation.place, text.NAME)
+    clock_at = instant(observation.clock) if observation.clock is not None else None
+    facts = pack(observation.facts)
+    event = text.text_digest((raw_code, str(clock_at), place, raw_text))[:32]
+    return Seen(
+        text.text_digest((event, dumps(facts)))[:32],
+        event,
+        observation.status,
+        raw_code,
+        raw_text,
+        clock_at,
+        instant(observation.happened_at) if observation.happened_at is not None else None,
+        place,
+        facts,
+        now,
+    )
+
+
+def unite(known: Iterable[Seen], new: Iterable[Seen]) -> dict[str, Seen]:
+    """The set of both, by identity; first_seen is the minimum."""
+    found: dict[str, Seen] = {}
+    for seen in (*known, *new):
+        other = found.get(seen.identity)
+        if other is None or _first(seen) < _first(other):
+            found[seen.identity] = seen
+    return found
+
+
+def _first(seen: Seen) -> tuple[int, bool, int, str]:
+    """Which of two tellings of one observation is kept: the earlier, else the one that tells more."""
+    return seen.first_seen_at, seen.happened_at is None, seen.happened_at or 0, seen.status
+
+
+def merge(observations: Iterable[Seen], *, cod: bool) -> State:
+    """The state of a parcel. `cod`: our order says cash on delivery."""
+    ordered = sorted(observations, key=lambda s: s.order_key)
+    if not ordered:
+        return State(
+            Status.UNKNOWN,
+            None,
+            None,
+            None,
+            None,
+            None,
+            MoneyStatus.UNKNOWN if cod else MoneyStatus.NONE,
+            {},
+            False,
+        )
+    newest = ordered[-1]
+    recognised = [s for s in ordered if s.status is not Status.UNKNOWN]
+    telling = recognised[-1] if recognised else newest
+    facts = merge_facts(ordered)
+    return State(
+        telling.status,
+        newest.raw_code,
+        newest.raw_text,
+        telling.clock_at,
+        telling.happened_at,
+        telling.place or None,
+        money_of(telling.status, facts, cod=cod),
+        facts,
+        is_correction(recognised),
+    )
+
+
+def merge_facts(ordered: Sequence[Seen]) -> dict[str, Any]:
+    """Field by field the newest that tells anything; related numbers are collected."""
+    merged: dict[str, Any] = {}
+    related: dict[str, Any] = {}
+    newest_by_seen = sorted(ordered, key=lambda s: (s.order_key[:3], s.first_seen_at, s.identity))
+    for seen in newest_by_seen:
+        told = {k: v for k, v in seen.facts.items() if k != "related"}
+        if merged.get("money") == MoneyStatus.PAID_OUT and told.get("money") in _BEFORE_PAYOUT:
+            del told["money"]  # the shipper has it: an older step told again takes nothing back
+        merged.update(told)
+        related.update(dict(seen.facts.get("related", [])))
+    if related:
+        merged["related"] = sorted([number, kind] for number, kind in related.items())
+    return merged
+
+
+def money_of(status: Status, facts: Mapping[str, Any], *, cod: bool) -> MoneyStatus:
+    """The money line by what the carrier tells and what our order says."""
+    told = MoneyStatus(facts["money"]) if "money" in facts else None
+    if told in {MoneyStatus.COLLECTED, MoneyStatus.PAID_OUT}:
+        return MoneyStatus(told)
+    if status in NOBODY_PAYS and (cod or told in {MoneyStatus.EXPECTED, MoneyStatus.UNKNOWN}):
+        return MoneyStatus.NOT_COLLECTED
+    if told is None or (told is MoneyStatus.NONE and cod and facts.get("hidden")):
+        return MoneyStatus.UNKNOWN if cod else MoneyStatus.NONE
+    return told
+
+
+def is_correction(recognised: Sequence[Seen]) -> bool:
+    """Did the newest step go back behind the one before it? Between legs of refusal that is normal."""
+    steps = list({s.event: s for s in recognised}.values())
+    if len(steps) < 2:
+        return False
+    before, newest = steps[-2], steps[-1]
+    return RANK[newest.status] < RANK[before.status] and newest.clock_at is not None
+
+
+def is_final(status: Status, money: MoneyStatus, since_at: int | None, now: Instant) -> bool:
+    """May polling stop? A newer clock wins all the same, should one come."""
+    if status not in FINAL:
+        return False
+    return money in MONEY_SETTLED or (since_at is not None and now - since_at >= MONEY_GUARD)
+
+
+# --- parcels that hang together ------------------------------------------------------------------------
+
+
+def with_children(own: Status, children: Iterable[tuple[RelationKind, Status]]) -> Status:
+    """A parcel's status seen with its further legs: a return leg that arrived home makes it returned;
+    a redirected one is where its new waybill is. A deleted waybill says nothing."""
+    status = own
+    for kind, child in sorted(children):
+        if child is Status.CANCELLED:
+            continue
+        if kind is RelationKind.RETURN:
+            if child is Status.DELIVERED:
+                return Status.RETURNED
+            if status not in FINAL and RANK[child] >= RANK[Status.ACCEPTED]:
+                status = Status.RETURNING
+        elif kind is RelationKind.REDIRECT and child is not Status.UNKNOWN and own is not Status.DELIVERED:
+            status = child
+    return status
+
+
+_STAGE = {
+    Status.ACCEPTED: "shipped",
+    Status.IN_TRANSIT: "shipped",
+    Status.EXCEPTION: "shipped",
+    Status.OUT_FOR_DELIVERY: "arrived",
+    Status.DELIVERY_ATTEMPTED: "arrived",
+    Status.ARRIVED: "arrived",
+    Status.REFUSED: "arrived",
+    Status.RETURNING: "arrived",
+    Status.DELIVERED: "delivered",
+    Status.RETURNED: "returned",
+}
+_STEPS = ("shipped", "arrived", "delivered", "paid", "returned")
+
+
+def stage_of(parcels: Sequence[tuple[Status, MoneyStatus]], *, cod: bool) -> str | None:
+    """The stage that an order's parcels call for: that of the least advanced active one.
+
+    Cancelled waybills do not count. None: nothing has been handed over, or nothing is known.
+    """
+    active = [(s, m) for s, m in parcels if s is not Status.CANCELLED]
+    stages = [_STAGE.get(status) for status, _ in active]
+    if not stages or None in stages:
+        return None
+    least = min((s for s in stages if s is not None), key=_STEPS.index)
+    if (
+        least == "delivered"
+        and cod
+        and all(m is MoneyStatus.PAID_OUT for s, m in active if s is Status.DELIVERED)
+    ):
+        return "paid"
+    return least
+
+
+# --- facts as JSON ---------------------------------------------------------------------------------------
+
+
+def pack(facts: Facts) -> dict[str, Any]:
+    """What is told, JSON-able: instants in milliseconds, dates as text; what is not told is absent."""
+    packed: dict[str, Any] = {}
+    for field in dataclasses.fields(facts):
+        value = getattr(facts, field.name)
+        if value is None or value == ():
+            continue
+        packed[field.name] = _pack_value(value)
+    if set(packed) == {"currency"}:
+        return {}
+    return packed
+
+
+def _pack_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return sorted([r.number, r.kind.value] for r in value if isinstance(r, RelatedNumber))
+    if isinstance(value, str):
+        return text.one_line(str(value), text.SUBJECT)
+    return value
+
+
+def dumps(facts: Mapping[str, Any]) -> str:
+    """Canonical JSON."""
+    return orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def related_of(facts: Mapping[str, Any]) -> list[RelatedNumber]:
+    """The other numbers that belong to a parcel."""
+    return [RelatedNumber(number=n, kind=RelationKind(k)) for n, k in facts.get("related", [])]
