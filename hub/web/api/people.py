@@ -1,0 +1,228 @@
+"""/api/v1/staff, /api/v1/teams"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+from sqlalchemy.engine import Connection
+
+from hub.access import store as access
+from hub.access.model import Actor, May, Role
+from hub.assignment import service
+from hub.assignment.ledger import parse_head
+from hub.assignment.policy import UNIT
+from hub.db.locks import HeadRow
+from hub.db.tables import ledger_head
+from hub.db.tx import Tx
+from hub.kernel.errors import FieldProblem, InputRejected
+from hub.staff import service as people
+from hub.staff import store
+from hub.staff.store import StaffRecord
+from hub.web.api import schemas as s
+from hub.web.api.paging import list_of
+from hub.web.api.registry import Call, Operation
+
+
+class MembershipOut(s.Out):
+    """A person in a team."""
+
+    team: str
+    share: int
+    limit: int | None
+
+
+class StaffOut(s.Out):
+    """A person who works here."""
+
+    id: str
+    name: str
+    login: str
+    state: str
+    roles: list[str]
+    teams: list[MembershipOut]
+    version: int
+
+
+class StaffBody(s.In):
+    """A new person. The invitation link is made by `hub staff invite`."""
+
+    name: s.Name = Field(min_length=1)
+    login: s.Name = ""
+    roles: list[Role] = Field(default_factory=lambda: [Role.SELLER], max_length=3)
+    team: s.Name | None = None
+    share: int = Field(1, ge=1, le=1000, strict=True)
+    limit: int | None = Field(None, ge=0, le=100_000)
+
+
+class MemberBody(s.In):
+    """What changes in a team, from now on."""
+
+    team: s.Name
+    share: int | None = Field(None, ge=1, le=1000)
+    limit: int | None = Field(None, ge=0, le=100_000)
+    unlimited: bool = False
+
+
+class TeamOut(s.Out):
+    """A team."""
+
+    id: str
+    name: str
+    title: str
+    intercept: bool
+
+
+class BalanceOut(s.Out):
+    """Where one member stands: credits in thousandths of a task (above 0: is due)."""
+
+    staff_id: str
+    name: str
+    share: int
+    limit: int | None
+    open_tasks: int
+    credit_thousandths: int
+
+
+class FairnessOut(s.Out):
+    """The ledger's head: everyone's balance; the sum over members and house is always 0."""
+
+    team: str
+    seq: int
+    sum_units: int
+    house_thousandths: int
+    members: list[BalanceOut]
+
+
+def show(record: StaffRecord) -> StaffOut:
+    """A person."""
+    return StaffOut(
+        id=str(record.id),
+        name=record.name,
+        login=record.login,
+        state=record.state,
+        roles=sorted(record.roles),
+        teams=[MembershipOut(team=m.team, share=m.share, limit=m.limit) for m in record.memberships],
+        version=record.version,
+    )
+
+
+def list_staff(conn: Connection, _call: Call) -> BaseModel:
+    """Everybody, by name."""
+    return list_of(StaffOut)(items=[show(record) for record in store.all_staff(conn)])
+
+
+def get_staff(conn: Connection, call: Call) -> StaffOut:
+    """One person."""
+    return show(store.get(conn, call.id()))
+
+
+def add_staff(tx: Tx, call: Call) -> StaffOut:
+    """A new person; only an admin makes heads and admins."""
+    body: StaffBody = call.body
+    if set(body.roles) - {Role.SELLER}:
+        call.actor.require(May.OPERATE)
+    staff_id = people.add_person(tx, body.name, body.roles, body.login)
+    if body.team is not None:
+        team = store.team_by_name(tx.conn, body.team)
+        service.join_team(tx, call.actor, team.id, staff_id, body.share, body.limit)
+    access.write_audit(tx, call.actor, "staff_added", str(staff_id))
+    return show(store.get(tx.conn, staff_id))
+
+
+def change_member(tx: Tx, call: Call) -> StaffOut:
+    """Share and limit in a team; a person who is not in it joins."""
+    body: MemberBody = call.body
+    record = store.get(tx.conn, call.id())
+    team = store.team_by_name(tx.conn, body.team)
+    if record.state != "active":
+        raise InputRejected("this person works here no more", [FieldProblem("id", "name an active person")])
+    if any(m.team_id == team.id for m in record.memberships):
+        service.change_member(
+            tx, call.actor, team.id, record.id, share=body.share, limit=body.limit, unlimited=body.unlimited
+        )
+    else:
+        service.join_team(tx, call.actor, team.id, record.id, body.share or 1, body.limit)
+    return show(store.get(tx.conn, record.id))
+
+
+def close_staff(tx: Tx, call: Call) -> StaffOut:
+    """Somebody leaves: open work is handed over, sessions and tokens end, history keeps the name."""
+    leave(tx, call.actor, call.id())
+    return show(store.get(tx.conn, call.id()))
+
+
+def leave(tx: Tx, actor: Actor, staff_id: int) -> None:
+    """As `close_staff`, for the command line too."""
+    record = store.get(tx.conn, staff_id)
+    for team_id in sorted(m.team_id for m in record.memberships):
+        service.leave_team(tx, actor, team_id, staff_id)
+    access.close_sessions_of(tx, staff_id)
+    store.close(tx, staff_id)
+    access.write_audit(tx, actor, "staff_closed", str(staff_id))
+
+
+def list_teams(conn: Connection, _call: Call) -> BaseModel:
+    """All teams."""
+    items = [
+        TeamOut(id=str(t.id), name=t.name, title=t.title, intercept=t.settings.get("intercept", True))
+        for t in store.teams(conn)
+    ]
+    return list_of(TeamOut)(items=items)
+
+
+def fairness(conn: Connection, call: Call) -> FairnessOut:
+    """Where everybody stands."""
+    team = store.team_by_name(conn, call.params["name"])
+    head = conn.execute(ledger_head.select().where(ledger_head.c.team_id == team.id)).one()
+    roster = parse_head(HeadRow(head.team_id, head.seq, head.hash, head.state))
+    names = {record.id: record.name for record in store.all_staff(conn)}
+    members = [
+        BalanceOut(
+            staff_id=str(m.staff_id),
+            name=names.get(m.staff_id, "?"),
+            share=m.share,
+            limit=m.limit,
+            open_tasks=m.load,
+            credit_thousandths=round(m.credit * 1000 / UNIT),
+        )
+        for m in roster.members.values()
+        if not m.closed
+    ]
+    return FairnessOut(
+        team=team.name,
+        seq=roster.seq,
+        sum_units=roster.total(),
+        house_thousandths=round(roster.house * 1000 / UNIT),
+        members=members,
+    )
+
+
+OPERATIONS = (
+    Operation(
+        method="GET", path="/staff", summary="Everybody who works here", tag="staff", may=May.SEE,
+        result=list_of(StaffOut), reads=list_staff,
+    ),
+    Operation(
+        method="POST", path="/staff", summary="A new person", tag="staff", may=May.LEAD, body=StaffBody,
+        result=StaffOut, writes=add_staff, status=201, errors=(404, 409),
+    ),
+    Operation(
+        method="GET", path="/staff/{id}", summary="One person", tag="staff", may=May.SEE, result=StaffOut,
+        reads=get_staff, errors=(404,),
+    ),
+    Operation(
+        method="POST", path="/staff/{id}/membership", summary="Share and limit in a team", tag="staff",
+        may=May.LEAD, body=MemberBody, result=StaffOut, writes=change_member, errors=(404, 409),
+    ),
+    Operation(
+        method="POST", path="/staff/{id}/close", summary="Somebody leaves", tag="staff", may=May.LEAD,
+        body=s.Empty, result=StaffOut, writes=close_staff, errors=(404, 409),
+    ),
+    Operation(
+        method="GET", path="/teams", summary="All teams", tag="staff", may=May.SEE, result=list_of(TeamOut),
+        reads=list_teams,
+    ),
+    Operation(
+        method="GET", path="/teams/{name}/fairness", summary="Where everybody stands", tag="staff", may=May.SEE,
+        result=FairnessOut, reads=fairness, errors=(404,),
+    ),
+)  # fmt: skip

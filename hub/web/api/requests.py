@@ -1,0 +1,288 @@
+"""/api/v1/requests and /api/v1/contacts"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from hub.access.model import May
+from hub.assignment import service as assignment
+from hub.contacts import store as contacts
+from hub.contacts.model import Person, identities
+from hub.db.rows import MessageRow, RequestRow
+from hub.db.tables import contact, identity, message, request
+from hub.db.tx import Tx
+from hub.intake.byhand import ByHand, open_by_hand
+from hub.kernel import text
+from hub.kernel.email import parse_email
+from hub.kernel.errors import FieldProblem, InputRejected, RuleSaysNo
+from hub.kernel.phone import parse_phone
+from hub.orders import store as orders
+from hub.requests import store
+from hub.requests.service import close as close_request
+from hub.staff import store as staff
+from hub.tasks import store as tasks
+from hub.web.api import schemas as s
+from hub.web.api import views
+from hub.web.api.paging import list_of, page
+from hub.web.api.registry import Call, Operation
+from hub.web.api.tasks import CompleteBody, closing_of
+
+Channel = Literal["phone", "visit", "event", "other"]
+
+
+class RequestQuery(s.Changes):
+    """Which requests."""
+
+    state: Literal["open", "closed"] | None = None
+    contact_id: s.Id | None = None
+    channel: s.Name | None = None
+    outcome: s.Name | None = None
+
+
+class ContactIn(s.In):
+    """Who asks: at least a name, a telephone or an e-mail."""
+
+    name: s.Name = ""
+    phone: s.Name = ""
+    email: s.Name = ""
+    organisation: s.Name = ""
+
+
+class RequestBody(s.ActingBody):
+    """A request taken by hand: a call, a visit, an event."""
+
+    contact: ContactIn | None = None
+    contact_id: s.Id | None = None
+    text: s.LongText = ""
+    subject: s.Name = ""
+    source: Channel = "phone"
+    team: s.Name | None = Field(None, description="name of the team; by default the only one")
+    priority: int = Field(0, ge=0, le=3, strict=True)
+    next_contact_at: s.TimeIn | None = None
+
+
+class ContactQuery(s.Changes):
+    """Which contacts: by telephone in any spelling, by e-mail, by a part of the name."""
+
+    phone: s.Name | None = None
+    email: s.Name | None = None
+    name: s.Name | None = None
+
+
+class ContactBody(s.In):
+    """What is changed."""
+
+    name: s.Name | None = None
+    organisation: s.Name | None = None
+    note: s.LongText | None = None
+    phone: s.Name | None = Field(None, description="a further telephone")
+    email: s.Name | None = Field(None, description="a further e-mail")
+
+
+def list_requests(conn: Connection, call: Call) -> BaseModel:
+    """Newest first."""
+    asked: RequestQuery = call.query
+    query = select(request)
+    if asked.state is not None:
+        query = query.where(request.c.state == asked.state)
+    if asked.contact_id is not None:
+        query = query.where(request.c.contact_id == int(asked.contact_id))
+    if asked.channel is not None:
+        query = query.where(request.c.account == asked.channel)
+    if asked.outcome is not None:
+        query = query.where(request.c.outcome == asked.outcome)
+    if asked.updated_since is not None:
+        query = query.where(request.c.updated_at >= asked.updated_since)
+    return page(
+        conn,
+        query,
+        request,
+        asked,
+        s.RequestOut,
+        lambda rows: [views.request(RequestRow._make(row)) for row in rows],
+    )
+
+
+def get_request(conn: Connection, call: Call) -> s.RequestDetail:
+    """With its conversation."""
+    return detail(conn, call.id())
+
+
+def detail(conn: Connection, request_id: int) -> s.RequestDetail:
+    """A request with conversation, open task, orders and doubts."""
+    row = store.get(conn, request_id)
+    task = tasks.open_of_request(conn, request_id)
+    return views.request_detail(
+        row,
+        store.messages(conn, request_id),
+        task.id if task is not None else None,
+        [o.id for o in orders.of_request(conn, request_id)],
+        contacts.doubts_of(conn, request_id),
+    )
+
+
+def person_of(given: ContactIn, region: str) -> Person:
+    """A contact of an input. Raises InputRejected where telephone or e-mail are none."""
+    problems = []
+    if given.phone and parse_phone(given.phone, region) is None:
+        problems.append(FieldProblem("contact.phone", "this is no telephone number, such as +380671234567"))
+    if given.email and parse_email(given.email) is None:
+        problems.append(FieldProblem("contact.email", "this is no e-mail address"))
+    if not (given.name or given.phone or given.email or given.organisation):
+        problems.append(FieldProblem("contact", "give a name, a telephone or an e-mail"))
+    if problems:
+        raise InputRejected("the contact is not valid", problems)
+    return Person(
+        text.one_line(given.name, text.NAME),
+        text.one_line(given.organisation, text.NAME),
+        None,
+        identities(given.phone, given.email, "", "", region),
+    )
+
+
+def add_request(tx: Tx, call: Call) -> s.RequestDetail:
+    """A call taken by hand, dealt like any other."""
+    body: RequestBody = call.body
+    actor = call.acting(required=False)
+    if body.contact is None and body.contact_id is None:
+        raise InputRejected("who asks?", [FieldProblem("contact", "give contact or contact_id")])
+    region = call.services.loaded.settings.hub.region
+    if body.contact_id is not None:
+        contact_id = contacts.get(tx.conn, int(body.contact_id)).row.id
+    else:
+        assert body.contact is not None
+        contact_id = contacts.find_or_add(tx, person_of(body.contact, region))
+    row = open_by_hand(
+        tx,
+        actor,
+        ByHand(
+            contact_id,
+            _team(tx.conn, body.team),
+            body.text,
+            body.subject,
+            body.source,
+            body.priority,
+            body.next_contact_at,
+        ),
+    )
+    return detail(tx.conn, row.id)
+
+
+def _team(conn: Connection, name: str | None) -> int:
+    if name is not None:
+        return staff.team_by_name(conn, name).id
+    known = staff.teams(conn)
+    if len(known) != 1:
+        names = ", ".join(team.name for team in known)
+        raise InputRejected("which team?", [FieldProblem("team", f"name one of {names}")])
+    return known[0].id
+
+
+def close(tx: Tx, call: Call) -> s.RequestDetail:
+    """Close it with its outcome; its open task is done by it."""
+    actor = call.acting(required=True)
+    row = store.get(tx.conn, call.id())
+    if row.state == "closed":
+        raise RuleSaysNo("this request is closed already", outcome=row.outcome or "")
+    task = tasks.open_of_request(tx.conn, row.id)
+    if task is not None:
+        assignment.complete(tx, actor, task.id, closing_of(call.body))
+    else:
+        close_request(tx, actor, row.id, closing_of(call.body))
+    return detail(tx.conn, row.id)
+
+
+def list_messages(conn: Connection, call: Call) -> BaseModel:
+    """Newest first."""
+    row = store.get(conn, call.id())
+    query = select(message).where(message.c.request_id == row.id)
+    return page(
+        conn, query, message, call.query, s.MessageOut,
+        lambda rows: [views.message(MessageRow._make(found)) for found in rows],
+    )  # fmt: skip
+
+
+def list_contacts(conn: Connection, call: Call) -> BaseModel:
+    """Newest first."""
+    asked: ContactQuery = call.query
+    region = call.services.loaded.settings.hub.region
+    query = select(contact.c.id)
+    for kind, value in (
+        ("phone", parse_phone(asked.phone, region) or "?" if asked.phone else None),
+        ("email", parse_email(asked.email) or "?" if asked.email else None),
+    ):
+        if value is not None:
+            owner = select(identity.c.contact_id).where(identity.c.kind == kind, identity.c.value == value)
+            query = query.where(contact.c.id.in_(owner))
+    if asked.name:
+        query = query.where(contact.c.name.icontains(asked.name, autoescape=True))
+    if asked.updated_since is not None:
+        query = query.where(contact.c.updated_at >= asked.updated_since)
+
+    def show(rows: Any) -> list[s.ContactOut]:
+        found = contacts.many(conn, [row.id for row in rows])
+        return [views.contact(found[row.id]) for row in rows]
+
+    return page(conn, query, contact, asked, s.ContactOut, show)
+
+
+def get_contact(conn: Connection, call: Call) -> s.ContactOut:
+    """One contact."""
+    return views.contact(contacts.get(conn, call.id()))
+
+
+def change_contact(tx: Tx, call: Call) -> s.ContactOut:
+    """Change a contact; an identity of somebody else stays his."""
+    body: ContactBody = call.body
+    region = call.services.loaded.settings.hub.region
+    person = person_of(ContactIn(name="-", phone=body.phone or "", email=body.email or ""), region)
+    owners = contacts.owners(tx.conn, person.identities)
+    for key, owner in owners.items():
+        if owner != call.id():
+            raise RuleSaysNo(f"another contact has this {key.kind}", contact_id=str(owner))
+    values = body.model_dump(include={"name", "organisation", "note"}, exclude_none=True)
+    record = contacts.save(tx, call.id(), call.if_match, **values)
+    for key in person.identities:
+        if key not in owners:
+            contacts.add_identity(tx, call.id(), key)
+    return views.contact(contacts.get(tx.conn, record.row.id))
+
+
+OPERATIONS = (
+    Operation(
+        method="GET", path="/requests", summary="List requests", tag="requests", may=May.SEE, query=RequestQuery,
+        result=list_of(s.RequestOut), reads=list_requests,
+    ),
+    Operation(
+        method="POST", path="/requests", summary="A request taken by hand", tag="requests", may=May.WORK,
+        body=RequestBody, result=s.RequestDetail, writes=add_request, status=201, errors=(404, 409),
+    ),
+    Operation(
+        method="GET", path="/requests/{id}", summary="One request with its conversation", tag="requests",
+        may=May.SEE, result=s.RequestDetail, reads=get_request, errors=(404,),
+    ),
+    Operation(
+        method="POST", path="/requests/{id}/close", summary="Close a request with its outcome", tag="requests",
+        may=May.WORK, body=CompleteBody, result=s.RequestDetail, writes=close, errors=(404, 409),
+    ),
+    Operation(
+        method="GET", path="/requests/{id}/messages", summary="The conversation", tag="requests", may=May.SEE,
+        query=s.Page, result=list_of(s.MessageOut), reads=list_messages, errors=(404,),
+    ),
+    Operation(
+        method="GET", path="/contacts", summary="List or find contacts", tag="contacts", may=May.SEE,
+        query=ContactQuery, result=list_of(s.ContactOut), reads=list_contacts,
+    ),
+    Operation(
+        method="GET", path="/contacts/{id}", summary="One contact", tag="contacts", may=May.SEE,
+        result=s.ContactOut, reads=get_contact, errors=(404,),
+    ),
+    Operation(
+        method="PATCH", path="/contacts/{id}", summary="Change a contact", tag="contacts", may=May.WORK,
+        body=ContactBody, result=s.ContactOut, writes=change_contact, versioned=True, errors=(404, 409, 412),
+    ),
+)  # fmt: skip

@@ -1,0 +1,127 @@
+"""`/in/<account>`: deliveries from outside. Knows sizes and time limits, and no channel."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from aiohttp import web
+
+from hub.intake.door import Door
+from hub.kernel.clock import moment
+from hub.sdk.errors import DeliveryRejected
+from hub.sdk.messages import HttpAnswer, RawDelivery
+from hub.web.context import SERVICES, Services, client_address
+from hub.web.problems import of_rejection, problem
+
+log = structlog.get_logger("hub.web.webhooks")
+
+BODY_TIMEOUT_S = 10
+MAX_HEADERS_BYTES = 16 * 1024
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def routes() -> list[web.RouteDef]:
+    """Below /in."""
+    return [
+        web.post("/in/{account}", receive),
+        web.post("/in/{account}/{tail:.*}", receive),
+        web.get("/in/{account}/{tail:.*}", page),
+    ]
+
+
+async def receive(request: web.Request) -> web.Response:
+    """Take one delivery. 2xx only after the commit."""
+    services = request.app[SERVICES]
+    name = request.match_info["account"]
+    account = services.door.accounts.get(name)
+    if account is None or not account.channel.capabilities.receives:
+        return problem(404, "there is no such channel account here")
+    limits = account.channel.limits
+    try:
+        body = await _body(request, limits.max_body_bytes, services.door, name)
+        raw = RawDelivery(
+            account=name,
+            method=request.method,
+            path=_tail(request),
+            headers={key.lower(): value for key, value in request.headers.items()},
+            query=dict(request.query) if request.query_string else {},
+            body=body,
+            address=client_address(request, services.proxies),
+            received_at=moment(services.clock.now()),
+        )
+        if limits.media_types and raw.media_type not in limits.media_types:
+            raise _rejected(
+                services.door, name, "media_type", f"send one of {sorted(limits.media_types)}", 415
+            )
+        answer = await services.door.take(raw)
+    except DeliveryRejected as rejected:
+        return of_rejection(rejected)
+    return _response(answer)
+
+
+async def _body(request: web.Request, limit: int, door: Door, account: str) -> bytes:
+    """The whole body within its limits of size and time; what is cut off counts as rejected."""
+    if (request.content_length or 0) > limit:
+        raise _rejected(door, account, "too_large", f"the body may have {limit} bytes at most", 413)
+    content = request.content
+    if content.is_eof() and content.total_bytes <= limit:  # all of it came with the headers: the usual case
+        return content.read_nowait()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            body = bytearray()
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise _rejected(
+                        door, account, "too_large", f"the body may have {limit} bytes at most", 413
+                    )
+            return bytes(body)
+    except TimeoutError:
+        raise _rejected(door, account, "too_slow", "the body did not come within 10 seconds", 408) from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise _rejected(door, account, "cut_off", "the body is not complete", 400) from None
+
+
+def _rejected(door: Door, account: str, reason: str, message: str, status: int) -> DeliveryRejected:
+    """Count it, and say it."""
+    door.reject(account, reason)
+    return DeliveryRejected(reason, message, status=status)
+
+
+def _tail(request: web.Request) -> str:
+    tail = request.match_info.get("tail")
+    return f"/{tail}" if tail else ""
+
+
+async def page(request: web.Request) -> web.Response:
+    """A page of the channel's own, such as a hosted form."""
+    services: Services = request.app[SERVICES]
+    account = services.door.accounts.get(request.match_info["account"])
+    if account is None or not account.channel.capabilities.has_page:
+        return problem(404, "there is no such page here")
+    language = services.loaded.settings.hub.language
+    try:
+        answer = account.channel.page(_tail(request), dict(request.query), language)
+    except Exception as error:  # noqa: BLE001 - a boundary, see below
+        # The guard around a plugin's page.
+        log.error("plugin_page_raised", account=account.name, error=type(error).__name__)
+        return problem(500, "this page cannot be shown right now")
+    if answer is None:
+        return problem(404, "there is no such page here")
+    response = _response(answer)
+    for name, value in _PAGE_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _response(answer: HttpAnswer) -> web.Response:
+    headers = {"Content-Type": answer.media_type}
+    if answer.headers:
+        headers |= dict(answer.headers)
+    return web.Response(status=answer.status, body=answer.body, headers=headers)

@@ -1,0 +1,104 @@
+"""All pages in one table, each with the right that it needs; and errors as pages.
+
+A page that is not in the table does not exist: `tests/web` walks it with every role.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import orjson
+from aiohttp import web
+
+from hub.access.model import May
+from hub.web.context import SERVICES
+from hub.web.i18n import N_
+from hub.web.workspace import order_forms, orders, signin, static, tasks
+from hub.web.workspace import requests as request_pages
+from hub.web.workspace.visit import Page, Visit, bound
+
+PAGES: Sequence[Page] = (
+    Page("GET", "/", tasks.my_tasks, May.SEE),
+    Page("GET", "/tasks", tasks.all_tasks, May.SEE),
+    Page("GET", "/tasks/{id}", request_pages.task_page, May.SEE),
+    Page("GET", "/tasks/{id}/why", tasks.why_page, May.SEE),
+    Page("POST", "/tasks/{id}/claim", tasks.verb("claim", "claimed", tasks.claim), May.WORK),
+    Page("POST", "/tasks/{id}/accept", tasks.verb("accept", "accepted", tasks.accept), May.WORK),
+    Page("POST", "/tasks/{id}/release", tasks.verb("release", "released", tasks.release), May.WORK),
+    Page("POST", "/tasks/{id}/reassign", tasks.verb("reassign", "reassigned", tasks.reassign), May.WORK),
+    Page("POST", "/tasks/{id}/complete", tasks.verb("complete", "completed", tasks.complete), May.WORK),
+    Page("POST", "/tasks/{id}/void", tasks.verb("void", "voided", tasks.void), May.WORK),
+    Page("GET", "/requests/{id}", request_pages.request_page, May.SEE),
+    Page("GET", "/orders", orders.order_list, May.SEE),
+    Page("GET", "/orders/new", order_forms.new_order_form, May.WORK),
+    Page("POST", "/orders/new", order_forms.make_order, May.WORK),
+    Page("GET", "/orders/{id}", orders.order_page, May.SEE),
+    Page("POST", "/orders/{id}/lines", order_forms.add_lines, May.WORK),
+    Page("POST", "/orders/{id}/stage", order_forms.move_stage, May.WORK),
+    Page("POST", "/orders/{id}/shipments", order_forms.attach, May.WORK),
+    Page("POST", "/shipments/{id}/refresh", order_forms.refresh, May.WORK),
+    Page("GET", "/sign-in", signin.sign_in_form, None),
+    Page("POST", "/sign-in", signin.sign_in, None),
+    Page("POST", "/sign-out", signin.sign_out, None),
+    Page("GET", "/welcome/{secret}", signin.welcome_form, None),
+    Page("POST", "/welcome/{secret}", signin.welcome, None),
+    Page("POST", "/language", signin.set_language, None),
+)
+DEMO_PAGES: Sequence[Page] = (Page("POST", "/demo/sign-in", signin.demo_sign_in, None),)
+STATIC = ("/static/{name}", "/favicon.ico")
+
+_TITLES = {
+    403: N_("You may not do this"),
+    404: N_("There is nothing here"),
+    405: N_("This does not work here"),
+    409: N_("Somebody was faster"),
+    412: N_("It was changed meanwhile"),
+    413: N_("This is too much"),
+    422: N_("Something is not right"),
+    429: N_("Too many tries"),
+    503: N_("The hub takes a short break"),
+}
+_NEXT = {
+    403: N_("Ask the head of sales or an administrator, or go back and reload the page."),
+    404: N_("Check the address. It may have been mistyped, or what stood here was removed."),
+    405: N_("Go back and use the buttons of the page."),
+    409: N_("Go back, reload the page and look at how it stands now."),
+    412: N_("Go back, reload the page and repeat your change."),
+    413: N_("Send less at once."),
+    422: N_("Go back and correct what is named above."),
+    429: N_("Wait 15 minutes, then try again."),
+    503: N_("Nothing you did before is lost. Reload this page in a few seconds."),
+}
+_BROKEN = N_("Something went wrong on our side")
+_TELL = N_("It is in the log. Reload the page; if it happens again, tell your administrator what you did.")
+
+
+def workspace_routes(app: web.Application) -> None:
+    """Add the pages to the application."""
+    app[signin.HASHING] = asyncio.Semaphore(signin.HASHING_AT_ONCE)
+    for page in (*PAGES, *(DEMO_PAGES if app[SERVICES].demo else ())):
+        app.router.add_route(page.method, page.path, bound(page))
+    for path in STATIC:
+        app.router.add_get(path, static.serve)
+
+
+def page_of_error(request: web.Request, answer: web.Response) -> web.Response:
+    """A problem document as a page for people: what happened, and what to do next."""
+    visit = request.get("visit") or Visit(request, None)
+    words = visit.words
+    detail = ""
+    if isinstance(answer.body, bytes) and answer.status < 500:
+        detail = words.sentence(str(orjson.loads(answer.body).get("detail") or ""))
+    page = visit.render(
+        "error.html",
+        answer.status,
+        code=answer.status,
+        title=words.t(_TITLES.get(answer.status, _BROKEN)),
+        detail=detail,
+        advice=words.t(_NEXT.get(answer.status, _TELL)),
+    )
+    for name in ("Retry-After", "Allow"):
+        if name in answer.headers:
+            page.headers[name] = answer.headers[name]
+    return page

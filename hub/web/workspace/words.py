@@ -1,0 +1,259 @@
+"""Everything a page says, in the reader's language: labels, times, sums, the domain's sentences.
+
+Babel is imported when the first page is made: the hub's start does not wait for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from hub.contacts.store import ContactRecord
+from hub.kernel.clock import DAY, HOUR, MINUTE, moment
+from hub.kernel.errors import HubError, TransitionRefused
+from hub.kernel.money import Money, show_quantity
+from hub.kernel.phone import show_phone
+from hub.web.i18n import N_, catalogue
+from hub.web.workspace import labels
+
+_NO_NAME = N_("Without a name")
+_ODD_SENTENCES = ((re.compile(r"no [a-z]+ \d+"), "There is no such thing here."),)
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A word with a tone; the colour says nothing that the word does not."""
+
+    text: str
+    tone: str
+
+
+class Words:
+    """One page's language, zone and moment."""
+
+    def __init__(self, language: str, zone: ZoneInfo, now: int) -> None:
+        self.language = language
+        self.zone = zone
+        self.now = now
+        self._catalogue = catalogue(language)
+
+    # --- texts -------------------------------------------------------------------------------------
+
+    def t(self, text: str, **values: object) -> str:
+        """Translate a text; `values` fill its %(name)s."""
+        found = self._catalogue.gettext(text) if text else ""
+        return found % values if values else found
+
+    def count(self, one: str, many: str, number: int) -> str:
+        """Translate a text that counts; it holds %(num)s."""
+        return self._catalogue.ngettext(one, many, number) % {"num": number}
+
+    def sentence(self, message: str) -> str:
+        """A sentence of the domain, translated where the catalogue knows its pattern."""
+        for pattern, source in (*_ODD_SENTENCES, *_patterns()):
+            found = pattern.fullmatch(message)
+            if found is not None:
+                values = found.groupdict()
+                return _capital(self.t(source, **values))
+        return _capital(self.t(message))
+
+    def error(self, error: HubError, people: Mapping[int, str]) -> str:
+        """What a refused form is told; a conflict names who has the task."""
+        if isinstance(error, TransitionRefused):
+            return self.refusal(error)
+        holder = str(error.facts.get("assignee_id") or "")
+        if holder.isdigit() and int(holder) in people:
+            return self.t(N_("%(name)s has this task now."), name=people[int(holder)])
+        return self.sentence(error.message)
+
+    def refusal(self, error: TransitionRefused) -> str:
+        """A move that is not possible from where the thing stands."""
+        state = str(error.facts.get("state") or "")
+        if state in labels.TASK_STATE:
+            text = self.t(N_("This is not possible: the task is now in the state \u201c%(state)s\u201d."))
+            return text % {"state": self.task_state(state).text}
+        return self.t(N_("The order cannot go there from where it stands now."))
+
+    # --- times, sums, names --------------------------------------------------------------------------
+
+    def _local(self, at: int) -> datetime:
+        return moment(at).astimezone(self.zone)
+
+    def iso(self, at: int) -> str:
+        """For <time datetime>."""
+        return self._local(at).isoformat(timespec="seconds")
+
+    def day_field(self, at: int | None) -> str:
+        """For <input type=date>."""
+        return self._local(at).date().isoformat() if at is not None else ""
+
+    def when(self, at: int) -> str:
+        """Today the hour, this year day and hour, else the date."""
+        from babel import dates  # noqa: PLC0415 - see the module's docstring
+
+        local, today = self._local(at), self._local(self.now)
+        if local.date() == today.date():
+            return dates.format_time(local, "HH:mm", locale=self.language)
+        if local.year == today.year:
+            return dates.format_datetime(local, "d MMM, HH:mm", locale=self.language)
+        return dates.format_date(local.date(), "medium", locale=self.language)
+
+    def full(self, at: int) -> str:
+        """Day and hour in full, with the zone."""
+        from babel import dates  # noqa: PLC0415
+
+        return dates.format_datetime(
+            self._local(at), "d MMMM y, HH:mm:ss zzz", tzinfo=self.zone, locale=self.language
+        )
+
+    def day(self, at: int) -> str:
+        """A date."""
+        from babel import dates  # noqa: PLC0415
+
+        return dates.format_date(self._local(at).date(), "medium", locale=self.language)
+
+    def span(self, milliseconds: int) -> str:
+        """A length of time in one unit: 5 min, 3 h, 2 days."""
+        from babel import dates  # noqa: PLC0415
+
+        if milliseconds < MINUTE:
+            return self.t(N_("less than a minute"))
+        length = MINUTE if milliseconds < HOUR else HOUR if milliseconds < DAY else DAY
+        whole = timedelta(milliseconds=milliseconds // length * length)
+        return dates.format_timedelta(
+            whole, granularity="minute", threshold=1.0, format="short", locale=self.language
+        )
+
+    def age(self, at: int) -> str:
+        """How long ago."""
+        return self.span(max(0, self.now - at))
+
+    def money(self, minor: int, currency: str) -> str:
+        """A sum with its currency."""
+        from babel import numbers  # noqa: PLC0415
+
+        return numbers.format_currency(Money(minor, currency).as_decimal(), currency, locale=self.language)
+
+    def sum_field(self, minor: int | None, currency: str) -> str:
+        """A sum as it stands in a form."""
+        return f"{Money(minor, currency).as_decimal():f}" if minor is not None else ""
+
+    def quantity(self, milli: int) -> str:
+        """A quantity in the language's decimals."""
+        text = show_quantity(milli)
+        return text.replace(".", ",") if self.language == "uk" else text
+
+    def phone(self, number: str) -> str:
+        """A telephone for reading."""
+        return show_phone(number)
+
+    def contact(self, record: ContactRecord | None) -> str:
+        """What to call somebody who asks."""
+        if record is None:
+            return self.t(_NO_NAME)
+        row = record.row
+        return (
+            row.name or row.organisation or show_phone(record.first("phone")) or record.first("email")
+            or self.t(_NO_NAME)
+        )  # fmt: skip
+
+    def actor(self, label: str, people: Mapping[int, str]) -> str:
+        """Who did something, by the label in a journal."""
+        kind, _, rest = label.partition(":")
+        if kind == "staff" and rest.isdigit():
+            return people.get(int(rest), label)
+        if kind == "token":
+            return self.t(N_("API: %(name)s"), name=rest)
+        return self.t(labels.ACTOR.get(label, label))
+
+    # --- badges and labels ---------------------------------------------------------------------------
+
+    def _badge(self, table: Mapping[str, tuple[str, str]], key: str) -> Badge:
+        text, tone = table.get(key, (key, "neutral"))
+        return Badge(self.t(text), tone)
+
+    def task_state(self, state: str) -> Badge:
+        """Where a task stands."""
+        return self._badge(labels.TASK_STATE, state)
+
+    def request_state(self, state: str, outcome: str | None) -> Badge:
+        """Open, or how it ended."""
+        return self._badge(labels.OUTCOME, outcome) if outcome else self._badge(labels.REQUEST_STATE, state)
+
+    def outcome(self, outcome: str) -> str:
+        """How it ended."""
+        return self._badge(labels.OUTCOME, outcome).text
+
+    def status(self, status: str) -> Badge:
+        """Where a parcel is."""
+        return self._badge(labels.STATUS, status)
+
+    def money_status(self, status: str) -> Badge:
+        """Where the cash on delivery is."""
+        return self._badge(labels.MONEY, status)
+
+    def parcel_problem(self, problem: str) -> str:
+        """What stands in the way of tracking."""
+        return self.t(labels.PARCEL_PROBLEM.get(problem, problem))
+
+    def relation(self, relation: str) -> str:
+        """Why a waybill belongs to another."""
+        return self.t(labels.RELATION.get(relation, relation))
+
+    def payment(self, payment: str) -> str:
+        """How the customer pays."""
+        return self.t(labels.PAYMENT.get(payment, payment))
+
+    def roles(self, roles: Sequence[str]) -> str:
+        """Roles of a person."""
+        return ", ".join(self.t(labels.ROLE.get(role, role)) for role in sorted(roles))
+
+    def event(self, entity: str, event: str) -> str:
+        """What a journal entry tells."""
+        return self.t(labels.EVENT.get((entity, event), event))
+
+    def reason(self, reason: str) -> str:
+        """A reason: people's own words stay, the hub's own are translated."""
+        return self.t(labels.REASON[reason]) if reason in labels.REASON else reason
+
+    def excluded(self, reason: str) -> str:
+        """Why somebody could not be dealt a task."""
+        return self.t(labels.EXCLUDED.get(reason, reason))
+
+    def source(self, source: str) -> str:
+        """How a request came in, where no channel brought it."""
+        return self.t(labels.SOURCE.get(source, source))
+
+    def notice(self, key: str) -> str:
+        """What a form did."""
+        return self.t(labels.NOTICES[key]) if key in labels.NOTICES else ""
+
+    def task_title(self, kind: str, title: str) -> str:
+        """What a task is about; titles that the hub made itself are translated."""
+        if kind == "read_by_hand":
+            account = title.partition(":")[0]
+            return self.t(N_("Read by hand: a delivery of %(account)s"), account=account)
+        return self.sentence(title) if kind == "question" else title or self.t(N_("Without a subject"))
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Sentences with facts in them, as patterns; the longest first."""
+    found = []
+    for source in sorted(labels.SENTENCES, key=len, reverse=True):
+        if "%(" in source:
+            parts = re.split(r"(%\(\w+\)s)", source)
+            pattern = "".join(
+                f"(?P<{part[2:-2]}>[^\n]{{1,300}}?)" if part.startswith("%(") else re.escape(part)
+                for part in parts
+            )
+            found.append((re.compile(pattern), source))
+    return tuple(found)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,91 @@
+"""Merging tracking events: generated histories, shuffled and repeated, must give one and the same state."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hub.kernel.clock import Instant
+from hub.sdk.tracking import Facts, MoneyStatus, Observation, RelatedNumber, RelationKind, Status
+from hub.shipments.model import Seen, State, merge, seen_of, unite
+
+BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
+CODES = {
+    Status.CREATED: "1",
+    Status.IN_TRANSIT: "5",
+    Status.ARRIVED: "7",
+    Status.OUT_FOR_DELIVERY: "101",
+    Status.DELIVERED: "9",
+    Status.REFUSED: "103",
+    Status.RETURNING: "102",
+    Status.UNKNOWN: "115",
+}
+
+
+def history(random_: random.Random) -> list[tuple[Observation, Instant]]:
+    """What a carrier says over time, and when it was asked: clocks equal, missing, going back; sums filled late."""
+    clock, polled = BEGIN, BEGIN
+    steps: list[tuple[Observation, Instant]] = []
+    for _ in range(random_.randint(1, 14)):
+        status = random_.choice(list(CODES))
+        clock += timedelta(minutes=random_.choice((0, 0, 7, 90, 600, -30)))
+        polled += timedelta(minutes=random_.randint(1, 300))
+        facts = Facts(
+            money=random_.choice((None, MoneyStatus.EXPECTED, MoneyStatus.COLLECTED, MoneyStatus.PAID_OUT)),
+            cod_expected=random_.choice((None, 0, 125_000)),
+            cod_paid_out=random_.choice((None, None, 124_000)),
+            city_to=random_.choice((None, "Львів")),
+            hidden=random_.choice((None, True, False)),
+            related=(RelatedNumber(number="59000000000001", kind=RelationKind.RETURN),)
+            * random_.randint(0, 1),
+        )
+        observation = Observation(
+            status=status,
+            raw_code=CODES[status],
+            raw_text=random_.choice(("", "Відправлення у місті", "Прибув")),
+            clock=None if random_.random() < 0.1 else clock,
+            place=random_.choice(("", "Київ", "Львів")),
+            facts=facts,
+        )
+        steps.append((observation, Instant(int(polled.timestamp() * 1000))))
+    return steps
+
+
+def told_in(parts: Sequence[Sequence[Seen]], *, cod: bool) -> State:
+    """The state after the parts have been taken in one after another."""
+    known: dict[str, Seen] = {}
+    for part in parts:
+        known = unite(known.values(), part)
+    return merge(known.values(), cod=cod)
+
+
+def measure(histories: int = 5_000, seed: int = 20261122) -> dict[str, Any]:
+    """How many histories gave more than one state (must be 0), and what a merge costs."""
+    random_ = random.Random(seed)
+    differing, merged, spent = 0, 0, 0.0
+    for _ in range(histories):
+        seen = [seen_of(observation, polled) for observation, polled in history(random_)]
+        cod = random_.random() < 0.5
+        states = []
+        for _ in range(4):
+            told = seen + random_.choices(seen, k=random_.randint(0, 2 * len(seen)))
+            random_.shuffle(told)
+            cuts = sorted(random_.choices(range(len(told) + 1), k=random_.randint(0, 4)))
+            parts = [told[a:b] for a, b in zip([0, *cuts], [*cuts, len(told)], strict=True)]
+            begun = time.perf_counter()
+            states.append(told_in(parts, cod=cod))
+            spent += time.perf_counter() - begun
+            merged += 1
+        states.append(told_in([seen], cod=cod))
+        differing += any(state != states[0] for state in states)
+    return {
+        "histories": histories,
+        "orders_and_repetitions_each": 4,
+        "differing": differing,
+        "us_a_merge": round(spent / merged * 1e6, 1),
+        "goal": "0 differing",
+        "must": "0 differing",
+    }
