@@ -2,7 +2,7 @@
 # make demo    the same with seeded people and emulated channels and carriers
 # make test    all tests              make check   lint, format, types, architecture
 # make bench   benchmarks             make lock    new lock files from pyproject.toml
-# make env     the development environment only
+# make env     the development environment only    make i18n   collect and compile translations
 SHELL := /bin/sh
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -19,7 +19,7 @@ export UV_NO_PROGRESS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: run demo test check bench env lock clean
+.PHONY: run demo test check bench i18n env lock clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
@@ -39,6 +39,9 @@ check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict
 	@$(BIN)/lint-imports
+
+i18n: $(VENV)/.dev
+	@$(BIN)/python -m hub.web.locale.update
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.benchmarks

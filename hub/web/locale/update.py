@@ -60,7 +60,9 @@ def missing(catalogue: Catalog) -> Iterable[str]:
 def main() -> None:
     """Collect, merge, compile; say what is left to translate."""
     catalogue = read_translations() if PO.exists() else Catalog("uk", domain="hub", charset="utf-8")
+    created = catalogue.creation_date  # a new date at each run would be a change without one
     catalogue.update(collect(), no_fuzzy_matching=True)
+    catalogue.creation_date = created
     catalogue.obsolete.clear()
     with PO.open("wb") as file:
         write_po(file, catalogue, width=110, omit_header=False, no_location=True, sort_output=True)

@@ -16,7 +16,7 @@ from hub.web.context import SERVICES
 from hub.web.i18n import N_
 from hub.web.workspace import order_forms, orders, signin, static, tasks
 from hub.web.workspace import requests as request_pages
-from hub.web.workspace.visit import Page, Visit, bound
+from hub.web.workspace.visit import VISIT, Page, Visit, bound
 
 PAGES: Sequence[Page] = (
     Page("GET", "/", tasks.my_tasks, May.SEE),
@@ -85,10 +85,10 @@ def workspace_routes(app: web.Application) -> None:
 
 def page_of_error(request: web.Request, answer: web.Response) -> web.Response:
     """A problem document as a page for people: what happened, and what to do next."""
-    visit = request.get("visit") or Visit(request, None)
+    visit = request.get(VISIT) or Visit(request, None)
     words = visit.words
     detail = ""
-    if isinstance(answer.body, bytes) and answer.status < 500:
+    if isinstance(answer.body, bytes) and answer.status < 500 and answer.status != 404:
         detail = words.sentence(str(orjson.loads(answer.body).get("detail") or ""))
     page = visit.render(
         "error.html",

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from hub.access import secrets
 from hub.access import store as access
-from hub.access.model import system
+from hub.access.model import Actor
 from hub.db.tx import Tx
 from hub.kernel.errors import NotFound
 from hub.staff import store as staff
@@ -43,7 +43,7 @@ async def _sign_in_page(visit: Visit, way: str, status: int = 200) -> web.Respon
         return visit.redirect(way)
     offered: list[StaffRecord] = []
     if visit.services.demo:
-        offered = [p for p in await visit.read(staff.all_staff) if p.state == "active" and p.memberships]
+        offered = [p for p in await visit.read(staff.all_staff) if p.state == "active"]
     answer = visit.render("sign_in.html", status, next=way, offered=offered)
     if status == 429:
         answer.headers["Retry-After"] = str(access.FAILURE_WINDOW // 1000)
@@ -86,7 +86,7 @@ def _count_try(tx: Tx, keys: list[str]) -> bool:
 def _open(tx: Tx, visit: Visit, staff_id: int) -> str:
     if visit.signed is not None:
         access.close_session(tx, visit.signed.id)
-    access.write_audit(tx, system(f"staff:{staff_id}"), "signed_in", str(staff_id))
+    access.write_audit(tx, Actor(f"staff:{staff_id}", frozenset(), staff_id), "signed_in", str(staff_id))
     return access.open_session(tx, staff_id, visit.request.headers.get("User-Agent", ""))
 
 

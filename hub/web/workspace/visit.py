@@ -7,6 +7,7 @@ a session, checks the right, and lets no unsafe method through without the origi
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -35,6 +36,7 @@ SESSION_COOKIE, CSRF_COOKIE, LANGUAGE_COOKIE, NOTICE_COOKIE = "hub_session", "hu
 SAFE = frozenset({"GET", "HEAD"})
 MAX_FIELDS = 500
 STALE = N_("this form is too old: reload the page and send it again")
+UNREADABLE = N_("this form cannot be read: reload the page and send it again")
 FOREIGN = N_("this form came from another site and was not accepted")
 
 
@@ -163,6 +165,7 @@ class Visit:
         )
 
 
+VISIT = web.RequestKey("visit", Visit)
 Handler = Callable[[Visit], Awaitable[web.Response]]
 
 
@@ -192,7 +195,7 @@ def bound(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
 
     async def handle(request: web.Request) -> web.Response:
         visit = await open_visit(request)
-        request["visit"] = visit
+        request[VISIT] = visit
         if page.may is not None:
             if visit.signed is None:
                 return visit.redirect(f"/sign-in?next={quote(_way_back(request), safe='')}")
@@ -236,12 +239,13 @@ def require_own_origin(request: web.Request, base_url: str) -> None:
 
 
 async def _read_form(request: web.Request) -> Form:
-    try:
-        posted: Mapping[str, Any] = await request.post()
-    except (ValueError, LookupError):
-        raise InputRejected(N_("this form cannot be read: reload the page and send it again")) from None
+    """Our forms carry no files: whatever is not urlencoded does not come from them."""
+    posted: Mapping[str, Any] = {}
+    if request.content_type == "application/x-www-form-urlencoded":
+        with suppress(ValueError, LookupError):
+            posted = await request.post()
     if len(posted) > MAX_FIELDS:
-        raise InputRejected(N_("this form cannot be read: reload the page and send it again"))
+        raise InputRejected(UNREADABLE)
     return Form(
         values={
             text.one_line(key, 100): text.clean(value, LONG_TEXT)

@@ -13,7 +13,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from hub.contacts.store import ContactRecord
-from hub.kernel.clock import DAY, HOUR, MINUTE, moment
+from hub.kernel.clock import DAY, HOUR, MINUTE, moment, parse_rfc3339
 from hub.kernel.errors import HubError, TransitionRefused
 from hub.kernel.money import Money, show_quantity
 from hub.kernel.phone import show_phone
@@ -146,6 +146,16 @@ class Words:
         """A quantity in the language's decimals."""
         text = show_quantity(milli)
         return text.replace(".", ",") if self.language == "uk" else text
+
+    def turns(self, thousandths: int) -> str:
+        """A credit of the ledger, in tasks."""
+        from babel import numbers  # noqa: PLC0415
+
+        return numbers.format_decimal(thousandths / 1000, "+0.000;\u22120.000", locale=self.language)
+
+    def at(self, written: str) -> int:
+        """The instant of a time as the API writes it."""
+        return parse_rfc3339(written)
 
     def phone(self, number: str) -> str:
         """A telephone for reading."""

@@ -1,0 +1,49 @@
+"""hub db, hub fairness, hub replay."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+
+def break_database(shop, statement):
+    with closing(sqlite3.connect(shop.folder / "var" / "hub.db")) as connection, connection:
+        connection.execute(statement)
+
+
+def test_a_healthy_database_has_no_findings(shop):
+    shop.hub("staff", "add", "Олена")
+    assert shop.hub("db", "check", "--json").json == []
+    assert shop.hub("db", "check").out == "all is well\n"
+
+
+def test_a_broken_database_is_a_finding(shop):
+    shop.hub("staff", "add", "Олена")
+    break_database(shop, "UPDATE ledger_head SET state = replace(state, '\"house\":0', '\"house\":7')")
+    (row,) = shop.hub("db", "check", "--json", code=1).json
+    assert row["finding"] == "credits do not add up to zero"
+    assert "FINDING" in shop.hub("db", "check", code=1).out
+
+
+def test_upgrading_twice_changes_nothing(folder):
+    folder.hub("init")
+    first = folder.hub("db", "upgrade", "--json").json
+    assert folder.hub("db", "upgrade", "--json").json == first
+
+
+def test_fairness_shows_received_and_due(shop):
+    assert "hub staff add" in shop.hub("fairness", "report").out
+    shop.hub("staff", "add", "Олена", "--share", "2")
+    (row,) = shop.hub("fairness", "report", "--json").json
+    assert row == {"name": "Олена", "share": 2, "received": 0, "due": 0.0, "difference": -0.0, "open": 0}
+    assert "no team moon" in shop.hub("fairness", "report", "--team", "moon", code=2).err
+
+
+def test_replay_of_nothing_is_nothing(shop):
+    assert shop.hub("replay", "--json").json == {"tried": 0, "understood": 0}
+    assert "tried 0" in shop.hub("replay", "--since", "2026-01-01T00:00:00Z", "--state", "failed").out
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2026-01-01"])
+def test_replay_names_a_wrong_moment(shop, since):
+    assert "--since" in shop.hub("replay", "--since", since, code=2).err

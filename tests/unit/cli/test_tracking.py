@@ -1,0 +1,66 @@
+"""hub track, against the emulated carrier."""
+
+import pytest
+
+NUMBER = "20450000000001"
+
+
+@pytest.fixture
+def carrier(folder, nova_poshta):
+    """The emulator, and settings that lead to it; there is no database."""
+    emulator, address = nova_poshta
+    folder.settings.parent.mkdir()
+    folder.write(f'[carriers.np]\nplugin = "nova_poshta"\nbase_url = "{address}"\napi_key = "k"\n')
+    return emulator
+
+
+def test_a_parcel_is_found_without_a_database(folder, carrier):
+    carrier.add_parcel(NUMBER, cod_minor=125_000)
+    found = folder.hub("track", NUMBER, "--carrier", "np", "--json").json
+    assert (found["carrier"], found["number"], found["status"], found["problem"]) == (
+        "np",
+        NUMBER,
+        "created",
+        None,
+    )
+    assert found["money_status"] == "expected"
+    assert found["facts"]["cod_expected"] == 125_000
+    assert not (folder.folder / "var").exists()
+
+
+def test_the_carrier_is_known_by_its_number(folder, carrier):
+    carrier.add_parcel(NUMBER)
+    assert folder.hub("track", " 2045 0000 0000 01 ", "--json").json["carrier"] == "np"
+
+
+def test_people_read_lines(folder, carrier):
+    carrier.add_parcel(NUMBER)
+    out = folder.hub("track", NUMBER).out
+    assert out.startswith(f"np {NUMBER}: created\n")
+
+
+def test_a_number_the_carrier_does_not_know_is_a_finding(folder, carrier):
+    found = folder.hub("track", NUMBER, "--json", code=1).json
+    assert found["status"] == "unknown"
+    assert found["problem"]
+
+
+@pytest.mark.parametrize("fault", ["throttle", "auth", "http_500", "html", "half_body", "http_429"])
+def test_a_failing_carrier_is_a_finding_and_a_sentence(folder, carrier, fault):
+    carrier.fail_next(3, fault)
+    found = folder.hub("track", NUMBER, "--json", code=1).json
+    assert found["problem"]
+    assert "Traceback" not in found["problem"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("12",), "4 to 40"),
+        ((NUMBER, "--carrier", "pigeon"), "there are"),
+        (("ABCDEFG",), "name one with --carrier"),
+    ],
+)
+def test_wrong_use_says_what_there_is(folder, carrier, words, says):
+    assert says in folder.hub("track", *words, code=2).err
+    assert carrier.asked == []
