@@ -77,6 +77,12 @@ class Accounts:
     channels: dict[str, Channel] = field(default_factory=dict)
     carriers: dict[str, Carrier] = field(default_factory=dict)
     problems: list[FieldProblem] = field(default_factory=list)
+    hosts: list[AccountHost] = field(default_factory=list)
+
+    async def close(self) -> None:
+        """Close the connections to providers, in the loop that opened them."""
+        for host in self.hosts:
+            await host.http.close()
 
 
 def read_accounts(loaded: Loaded, plugins: Plugins, clock: Clock) -> Accounts:
@@ -129,8 +135,10 @@ def _read_account(
 
 
 def _build_account(section: str, one: AccountSettings, kind: Any, clock: Clock, found: Accounts) -> None:
+    host = AccountHost(one.name, clock)
+    found.hosts.append(host)
     try:
-        built = kind.create(one.name, one.keys, AccountHost(one.name, clock))
+        built = kind.create(one.name, one.keys, host)
     except PluginSettingsRejected as rejected:
         found.problems.append(FieldProblem(f"{section}.{one.name}", rejected.message))
     except Exception as error:  # noqa: BLE001 - a boundary, see below

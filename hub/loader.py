@@ -54,13 +54,13 @@ class _Register:
     def channel(self, plugin: ChannelPlugin, /) -> None:
         if not isinstance(plugin, ChannelPlugin):
             raise TypeError("register.channel takes a ChannelPlugin")
-        self._check(plugin.name, plugin.needs_sdk, self._taken.channels)
+        self._check(plugin.name, plugin.needs_sdk, [*self._taken.channels, *_names(self._into.channels)])
         self._into.channels.append(plugin)
 
     def carrier(self, plugin: CarrierPlugin, /) -> None:
         if not isinstance(plugin, CarrierPlugin):
             raise TypeError("register.carrier takes a CarrierPlugin")
-        self._check(plugin.name, plugin.needs_sdk, self._taken.carriers)
+        self._check(plugin.name, plugin.needs_sdk, [*self._taken.carriers, *_names(self._into.carriers)])
         self._into.carriers.append(plugin)
 
     def _check(self, name: str, needs_sdk: str, taken: Iterable[str]) -> None:
@@ -69,6 +69,10 @@ class _Register:
             raise ValueError(problem)
         if name in taken:
             raise ValueError(f"another plugin is called {name!r} already")
+
+
+def _names(kinds: Iterable[ChannelPlugin | CarrierPlugin]) -> list[str]:
+    return [kind.name for kind in kinds]
 
 
 def sdk_problem(needs: str) -> str | None:
@@ -94,7 +98,7 @@ def load_plugins(extra: Iterable[tuple[str, ModuleType]] = ()) -> Plugins:
         plugins.found.append(distribution)
         try:
             module = entry.load()
-        except Exception as error:  # noqa: BLE001 - a boundary, see below
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a boundary, see below
             # The boundary of loading: whatever importing a plugin raises is its own matter.
             distribution.problem = f"cannot be imported: {type(error).__name__}: {error}"
             log.warning("plugin_not_imported", plugin=entry.name, error=type(error).__name__)
@@ -115,9 +119,9 @@ def register(plugins: Plugins, distribution: Distribution, module: object) -> No
         manager.register(module, name=distribution.name)
         manager.check_pending()
         manager.hook.hub_register(register=_Register(distribution, plugins))
-    except Exception as error:  # noqa: BLE001 - a boundary, see below
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a boundary, see below
         # The boundary of registering: one plugin's mistake keeps only that plugin out.
-        distribution.problem = f"cannot register: {error}"
+        distribution.problem = f"cannot register: {type(error).__name__}: {error}"
         distribution.channels.clear()
         distribution.carriers.clear()
         log.warning("plugin_not_registered", plugin=distribution.name, error=type(error).__name__)

@@ -15,10 +15,17 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from hub.kernel.errors import FieldProblem, SettingsRejected
 
@@ -67,7 +74,7 @@ class WebSection(Section):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0: any free one")
-    trusted_proxies: tuple[str, ...] = Field(
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="addresses or networks of proxies whose X-Forwarded-For is believed"
     )
 
@@ -123,8 +130,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment stands above the file."""
-        return env_settings, init_settings
+        """`build` lays the environment over the file, before names and secret files are looked at."""
+        return (init_settings,)
 
 
 class Loaded(BaseModel):
@@ -160,6 +167,8 @@ def load(file: Path) -> Loaded:
         raise SettingsRejected(
             [FieldProblem(str(file), "no such file: run `hub init` to make one")]
         ) from None
+    except OSError as error:
+        raise SettingsRejected([FieldProblem(str(file), f"cannot be read: {error.strerror}")]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsRejected([FieldProblem(str(file), f"is no TOML: {error}")]) from error
     return build(table, base_of(file), file)
@@ -167,6 +176,7 @@ def load(file: Path) -> Loaded:
 
 def build(table: dict[str, Any], base: Path, file: Path | None = None) -> Loaded:
     """Settings out of a parsed table and the environment."""
+    table = _with_environment(table)
     problems: list[FieldProblem] = list(_odd_names(table))
     table = _read_secret_files(table, base, problems)
     try:
@@ -176,6 +186,27 @@ def build(table: dict[str, Any], base: Path, file: Path | None = None) -> Loaded
     if problems:
         raise SettingsRejected(problems)
     return Loaded(settings=settings, base=base, file=file)
+
+
+def _with_environment(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The environment stands above the file."""
+    try:
+        return _over(table, EnvSettingsSource(Settings)())
+    except SettingsError as error:
+        section = str(error).partition('field "')[2].partition('"')[0]
+        where = f"HUB_{section.upper()}"
+        raise SettingsRejected(
+            [FieldProblem(where, f"is no JSON: name a key, such as {where}__KEY=value")]
+        ) from None
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        present = merged.get(key)
+        both = isinstance(present, Mapping) and isinstance(value, Mapping)
+        merged[key] = _over(present, value) if both else value  # type: ignore[arg-type]
+    return merged
 
 
 def problems_of(error: ValidationError, prefix: str = "") -> list[FieldProblem]:
@@ -225,8 +256,13 @@ def _with_secrets(
         if not (key.endswith("_file") and isinstance(value, str)):
             out[key] = value
             continue
+        name = key.removesuffix("_file")
+        if name in keys:
+            problems.append(FieldProblem(f"{where}.{key}", f"{name} stands there too: keep one of them"))
         try:
-            out[key.removesuffix("_file")] = (base / value).read_text(encoding="utf-8").strip()
+            out[name] = (base / value).read_text(encoding="utf-8").strip()
         except OSError as error:
             problems.append(FieldProblem(f"{where}.{key}", f"cannot be read: {error.strerror}"))
+        except UnicodeDecodeError:
+            problems.append(FieldProblem(f"{where}.{key}", "is no text file"))
     return out

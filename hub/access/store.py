@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from hub.access.model import Actor, Role
@@ -28,6 +28,7 @@ LINK_LASTS = 2 * DAY
 REPLAY_KEPT = 48 * HOUR
 FAILURE_WINDOW = 15 * MINUTE
 MAX_FAILURES = 10
+MAX_ADDRESS_FAILURES = 50  # an office shares one address: ten slips there must not stop everybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,9 @@ def close_session(tx: Tx, session_id: int) -> None:
     tx.execute(update(session).where(session.c.id == session_id).values(revoked_at=tx.now))
 
 
-def close_sessions_of(tx: Tx, staff_id: int) -> None:
-    """Sign a person out everywhere, tokens included."""
-    for table in (session, api_token):
+def close_sessions_of(tx: Tx, staff_id: int, *, tokens_too: bool) -> None:
+    """Sign a person out everywhere. `tokens_too`: programs that act for him as well (he leaves)."""
+    for table in (session, api_token) if tokens_too else (session,):
         tx.execute(
             update(table)
             .where(table.c.staff_id == staff_id, table.c.revoked_at.is_(None))
@@ -125,8 +126,8 @@ def password_of(conn: Connection, login: str) -> tuple[int, str | None] | None:
 
 
 def set_password(tx: Tx, staff_id: int, password_hash: str) -> None:
-    """A new password; every other session ends."""
-    close_sessions_of(tx, staff_id)
+    """A new password; every other session ends. Tokens of programs go on: they have secrets of their own."""
+    close_sessions_of(tx, staff_id, tokens_too=False)
     tx.execute(
         update(staff)
         .where(staff.c.id == staff_id)
@@ -186,12 +187,12 @@ def use_link(tx: Tx, token: str) -> int:
 
 
 def too_many_failures(conn: Connection, keys: list[str], now: Instant) -> bool:
-    """Has one of the keys (login, address) failed too often within the window?"""
-    query = select(func.max(sign_in_failure.c.count)).where(
-        sign_in_failure.c.key.in_([token_hash(key) for key in keys]),
-        sign_in_failure.c.window_at > now - FAILURE_WINDOW,
+    """Has one of the keys (login:..., address:...) failed too often within the window?"""
+    limits = {token_hash(k): MAX_ADDRESS_FAILURES if k.startswith("address:") else MAX_FAILURES for k in keys}
+    query = select(sign_in_failure).where(
+        sign_in_failure.c.key.in_(limits), sign_in_failure.c.window_at > now - FAILURE_WINDOW
     )
-    return (conn.execute(query).scalar() or 0) >= MAX_FAILURES
+    return any(row["count"] >= limits[row["key"]] for row in conn.execute(query).mappings())
 
 
 def note_failure(tx: Tx, keys: list[str]) -> None:

@@ -75,7 +75,10 @@ def _accounts(found: Accounts) -> list[Row]:
 
 
 async def _try_all(found: Accounts) -> list[Row]:
-    return list(await asyncio.gather(*(_try(name, carrier) for name, carrier in found.carriers.items())))
+    try:
+        return list(await asyncio.gather(*(_try(name, carrier) for name, carrier in found.carriers.items())))
+    finally:
+        await found.close()
 
 
 async def _try(name: str, carrier: Carrier) -> Row:

@@ -56,8 +56,26 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             fail(words)
         except HubError as error:
             fail(error.message)
+        except Exception as error:
+            if (sentence := _refusal(error)) is None:
+                raise
+            fail(sentence)
 
     return run
+
+
+def _refusal(error: Exception) -> str | None:
+    """The sentence for what the machine refuses; None: a mistake of ours, which shows its traceback."""
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - only where something went wrong
+
+    from hub.db.errors import Fault, classify, describe  # noqa: PLC0415
+
+    if isinstance(error, DBAPIError):
+        down = classify(error) is Fault.UNAVAILABLE
+        return f"the database cannot be used: {describe(error)}; see [database] url" if down else None
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'the system'}: {error.strerror}"
+    return None
 
 
 def load_settings(config: str | None) -> Loaded:

@@ -15,7 +15,8 @@ def set_up_logs(*, quiet: bool = False) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # What ticks raise is logged by `Process`; the scheduler would show a traceback for each one cut by a stop.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

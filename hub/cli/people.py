@@ -155,6 +155,7 @@ def staff_invite(person: str, config: str | None, as_json: bool) -> None:
     """A one-time link with which a person sets a password and signs in; earlier links end."""
     from hub.access.store import make_link  # noqa: PLC0415
     from hub.app import link_address  # noqa: PLC0415
+    from hub.kernel.errors import RuleSaysNo  # noqa: PLC0415
     from hub.staff import store  # noqa: PLC0415
 
     with hub_of(config) as hub:
@@ -162,7 +163,7 @@ def staff_invite(person: str, config: str | None, as_json: bool) -> None:
         def invite(tx: Any) -> tuple[str, str]:
             record = store.find(tx.conn, person)
             if record.state != "active":
-                fail(f"{record.name} works here no more")
+                raise RuleSaysNo(f"{record.name} works here no more")
             return record.name, make_link(tx, record.id, "invite")
 
         name, secret = hub.db.write_now(invite)
@@ -239,13 +240,16 @@ def token_revoke(token_id: str, config: str | None, as_json: bool) -> None:
     """End a token at once. ID as in `hub token list`."""
     from hub.access.store import revoke_token, write_audit  # noqa: PLC0415
     from hub.app import CLI  # noqa: PLC0415
+    from hub.kernel.ids import parse_id  # noqa: PLC0415
 
-    if not token_id.isdigit():
+    try:
+        number = parse_id(token_id)
+    except ValueError:
         fail("ID is the number in the first column of `hub token list`")
     with hub_of(config) as hub:
 
         def revoke(tx: Any) -> None:
-            revoke_token(tx, int(token_id))
+            revoke_token(tx, number)
             write_audit(tx, CLI, "token_revoked", token_id)
 
         hub.db.write_now(revoke)

@@ -65,32 +65,35 @@ async def _serve(hub: Hub, host: str, port: int, *, demo: bool, speed: float, be
     except OSError as error:
         await runner.cleanup()
         fail(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port or [web] port")
-    process.start()
-    _calm_collector()
-    address = _address(runner, host)
-    await asyncio.to_thread(_greet, hub, address)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    process.start()
+    _calm_collector()
+    address = _address(runner, host)
+    await asyncio.to_thread(_greet, hub, address)
     company = asyncio.create_task(beside(address)) if beside is not None else None
     await stopping.wait()
     log.info("stopping")
     if company is not None:
         company.cancel()
-    await process.stop()
+    # Answers first: what came in is still understood and stored while connections end.
+    process.begin_stop()
     try:
         async with asyncio.timeout(STOP_WITHIN_S):
             await runner.cleanup()
     except TimeoutError:
         log.warning("connections_cut")
+    await process.stop()
+    await hub.accounts.close()
 
 
 def _calm_collector() -> None:
     """What lives as long as the process is not looked at again, and the rest less often: 5 % of the intake."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(100_000, 50, 50)
 
 
 def _address(runner: web.AppRunner, host: str) -> str:

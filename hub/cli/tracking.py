@@ -12,6 +12,7 @@ import click
 from hub.cli.frame import FINDING, config_option, fail, guarded, json_option
 
 if TYPE_CHECKING:
+    from hub.app import Accounts
     from hub.sdk.carrier import Carrier
 
 
@@ -30,14 +31,21 @@ def track(number: str, wanted: str | None, config: str | None, as_json: bool) ->
 
     set_up_logs(quiet=True)
     number = check_number(number)
-    name, carrier = _carrier(wanted, number, config)
-    result = asyncio.run(_ask(name, carrier, number))
+    name, carrier, accounts = _carrier(wanted, number, config)
+
+    async def ask() -> dict[str, Any]:
+        try:
+            return await _ask(name, carrier, number)
+        finally:
+            await accounts.close()
+
+    result = asyncio.run(ask())
     click.echo(json.dumps(result, ensure_ascii=False, indent=2) if as_json else _words(result))
     if result["problem"]:
         sys.exit(FINDING)
 
 
-def _carrier(wanted: str | None, number: str, config: str | None) -> tuple[str, Carrier]:
+def _carrier(wanted: str | None, number: str, config: str | None) -> tuple[str, Carrier, Accounts]:
     from hub.app import read_accounts  # noqa: PLC0415
     from hub.kernel.clock import SystemClock  # noqa: PLC0415
     from hub.loader import load_plugins  # noqa: PLC0415
@@ -50,13 +58,13 @@ def _carrier(wanted: str | None, number: str, config: str | None) -> tuple[str, 
     accounts = read_accounts(loaded, plugins, SystemClock())
     carriers = dict(accounts.carriers)
     for name in plugins.carriers:
-        carrier = _public(name, plugins)
+        carrier = _public(name, plugins, accounts)
         if carrier is not None:
             carriers.setdefault(name, carrier)
     if wanted is not None:
         if wanted not in carriers:
             fail(f"no carrier {wanted}: there are {', '.join(sorted(carriers)) or 'none'}")
-        return wanted, carriers[wanted]
+        return wanted, carriers[wanted], accounts
     ranked = [(carriers[name].looks_like(number).likeness, name) for name in carriers]
     sure = [n for likeness, n in ranked if likeness is Likeness.SURE] or [
         n for likeness, n in ranked if likeness is Likeness.PERHAPS
@@ -65,10 +73,10 @@ def _carrier(wanted: str | None, number: str, config: str | None) -> tuple[str, 
         fail(
             f"{number} looks like no known carrier's: name one with --carrier ({', '.join(sorted(carriers))})"
         )
-    return sure[0], carriers[sure[0]]
+    return sure[0], carriers[sure[0]], accounts
 
 
-def _public(name: str, plugins: Any) -> Carrier | None:
+def _public(name: str, plugins: Any, accounts: Accounts) -> Carrier | None:
     """A carrier without credentials, where it works so."""
     from pydantic import ValidationError  # noqa: PLC0415
 
@@ -77,8 +85,10 @@ def _public(name: str, plugins: Any) -> Carrier | None:
     from hub.sdk.errors import SettingsRejected  # noqa: PLC0415
 
     kind = plugins.carriers[name]
+    host = AccountHost(name, SystemClock())
+    accounts.hosts.append(host)
     try:
-        carrier: Carrier = kind.create(name, kind.settings(), AccountHost(name, SystemClock()))
+        carrier: Carrier = kind.create(name, kind.settings(), host)
     except (ValidationError, SettingsRejected):
         return None
     return carrier if carrier.capabilities.tracks_without_key else None

@@ -41,7 +41,11 @@ def many(conn: Connection, contact_ids: Sequence[int]) -> dict[int, ContactRecor
     if not contact_ids:
         return {}
     known: dict[int, list[IdentityKey]] = {}
-    query = select(identity).where(identity.c.contact_id.in_(contact_ids)).order_by(identity.c.id)
+    query = (
+        select(identity)
+        .where(identity.c.contact_id.in_(contact_ids))
+        .order_by(identity.c.created_at, identity.c.kind.desc(), identity.c.value)
+    )
     for row in conn.execute(query):
         known.setdefault(row.contact_id, []).append(IdentityKey(row.kind, row.value))
     rows = conn.execute(select(contact).where(contact.c.id.in_(contact_ids)))
@@ -71,7 +75,7 @@ def find_or_add(tx: Tx, person: Person) -> int:
         )
         tx.insert({contact: [row]})
     new = [key for key in person.identities if key not in known]
-    tx.insert({identity: [IdentityRow(tx.new_id(), k.kind, k.value, contact_id, tx.now) for k in new]})
+    tx.insert({identity: sorted(IdentityRow(k.value, k.kind, contact_id, tx.now) for k in new)})
     return contact_id
 
 
@@ -101,7 +105,5 @@ def doubts_of(conn: Connection, request_id: int) -> list[int]:
 def add_identity(tx: Tx, contact_id: int, key: IdentityKey) -> None:
     """A further identity; somebody else's is a unique violation."""
     tx.execute(
-        insert(identity).values(
-            id=tx.new_id(), kind=key.kind, value=key.value, contact_id=contact_id, created_at=tx.now
-        )
+        insert(identity).values(kind=key.kind, value=key.value, contact_id=contact_id, created_at=tx.now)
     )

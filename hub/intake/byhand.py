@@ -52,7 +52,7 @@ def open_by_hand(tx: Tx, actor: Actor, taken: ByHand) -> RequestRow:
         tx.correlation_id, tx.now,
     )  # fmt: skip
     said = MessageRow(
-        tx.new_id(), f"hand:{row.id}", "hand", row.id, taken.contact_id, None, "in", actor.staff_id, body, "{}",
+        tx.new_id(), None, "hand", row.id, taken.contact_id, None, "in", actor.staff_id, body, "{}",
         None, tx.now, "received",
     )  # fmt: skip
     tx.insert({request: [row], message: [said] if body else []})

@@ -42,7 +42,7 @@ class Unfinished:
     """A stored delivery that waits for another try."""
 
     id: int
-    external_id: str
+    external_id: str | None
     account: str
     attempts: int
     raw: RawDelivery
@@ -103,7 +103,9 @@ class Door:
 
     def _answer(self, account: ChannelAccount, result: Outcome, raw: RawDelivery) -> HttpAnswer:
         try:
-            return account.channel.answer(result, raw)
+            answer = account.channel.answer(result, raw)
+            check_answer(answer)
+            return answer
         except Exception as error:  # noqa: BLE001 - a boundary, see below
             # It is stored: the sender must hear so, whatever the plugin makes of the answer.
             log.error("plugin_answer_raised", account=account.name, error=type(error).__name__)
@@ -172,6 +174,15 @@ class Door:
         except BaseException:
             self.rejections.update(counted)
             raise
+
+
+def check_answer(answer: object) -> None:
+    """Raise TypeError or ValueError for what no HTTP answer can be made of."""
+    if not (isinstance(answer, HttpAnswer) and isinstance(answer.body, bytes)):
+        raise TypeError("not an HttpAnswer with bytes")
+    lines = [answer.media_type, *answer.headers, *answer.headers.values()]
+    if not 200 <= answer.status <= 599 or any("\r" in line or "\n" in line for line in lines):
+        raise ValueError("not a status, or not a header")
 
 
 class TooMany(DeliveryRejected):

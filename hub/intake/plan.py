@@ -69,7 +69,7 @@ class Plan:
         """Everything to insert, parents before children."""
         return {
             t.contact: self.contacts,
-            t.identity: self.identities,
+            t.identity: sorted(self.identities),  # by key: batches of two teams may bring the same people
             t.contact_doubt: self.doubts,
             t.delivery: self.deliveries,
             t.delivery_body: self.bodies,
@@ -105,7 +105,7 @@ class Planner:
 
     def run(self) -> Plan:
         """Decide every item."""
-        self._ids = iter(self._tx.new_ids(11 * len(self._items) + 16))
+        self._ids = iter(self._tx.new_ids(9 * len(self._items) + 16))
         for item in self._items:
             self.plan.results.append(self._decide(item))
         self._tell_the_staff()
@@ -166,9 +166,8 @@ class Planner:
         state: DeliveryState | None = None,
     ) -> None:
         raw = item.raw
-        external_id = item.external_id
-        if external_id is None or (item.earlier is not None and state is not None):
-            external_id = f"new:{delivery_id}"
+        settled_as_repeat = item.earlier is not None and state is not None  # the key belongs to the first
+        external_id = None if settled_as_repeat else item.external_id
         row = r.DeliveryRow(
             delivery_id,
             external_id,
@@ -210,8 +209,8 @@ class Planner:
     ) -> tuple[int, int | None]:
         """The request that holds the message, and the task it opened, if any."""
         event, account = message.event, item.raw.account
-        message_key = event.message_id or f"delivery:{delivery_id}:{len(self.plan.messages)}"
-        if event.message_id:
+        message_key = event.message_id or None
+        if message_key is not None:
             known = self._known.message_keys.get((message_key, account))
             if known is not None:
                 return known, None
@@ -230,7 +229,7 @@ class Planner:
             self.plan.doubts.append(
                 r.ContactDoubtRow(self._id(), request_id, contact_id, other, "two contacts", self._now)
             )
-        if event.message_id:
+        if message_key is not None:
             self._known.message_keys[message_key, account] = request_id
         self.plan.messages.append(
             r.MessageRow(
@@ -259,7 +258,7 @@ class Planner:
         for key in person.identities:
             if key not in known:
                 known[key] = contact_id
-                self.plan.identities.append(r.IdentityRow(self._id(), *key, contact_id, self._now))
+                self.plan.identities.append(r.IdentityRow(key.value, key.kind, contact_id, self._now))
         return contact_id, [other for other in dict.fromkeys(found) if other != contact_id] if found else []
 
     def _new_contact(self, person: Person) -> int:
@@ -391,7 +390,7 @@ class Planner:
                 ACTOR,
                 correlation_id,
                 self._now,
-            )  # fmt: skip
+            )
         )
         return task_id
 

@@ -66,4 +66,4 @@ def text_digest(parts: Iterable[str]) -> str:
 
 def same_text_key(text: str) -> str:
     """Two texts with this key in common say the same: case and white space do not count."""
-    return text_digest((" ".join(text.split()).casefold(),))
+    return hashlib.sha256(" ".join(text.split()).casefold().encode("utf-8", "surrogatepass")).hexdigest()[:32]

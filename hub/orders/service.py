@@ -66,6 +66,8 @@ def create(tx: Tx, actor: Actor, order: NewOrder, person: Person | None = None) 
     if problems:
         raise InputRejected("the order is not complete", problems)
     assert order.responsible_id is not None
+    if order.request_id is not None:  # first: it locks the team
+        _request_became_order(tx, actor, order.request_id)
     contact_id = _contact(tx, order, person)
     version = store.newest_version(tx.conn, PARCEL)
     assert version is not None
@@ -80,8 +82,6 @@ def create(tx: Tx, actor: Actor, order: NewOrder, person: Person | None = None) 
     row = row._replace(journal_seq=entry.seq, journal_hash=entry.hash)
     store.add(tx, row, _line_rows(tx, row.id, order.lines, 0))
     store.add_entry(tx, entry)
-    if order.request_id is not None:
-        _request_became_order(tx, actor, order.request_id)
     return row
 
 

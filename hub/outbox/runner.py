@@ -12,7 +12,7 @@ from typing import Protocol
 
 import orjson
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, or_, select, tuple_, update
 
 from hub.db.database import Database
 from hub.db.lookup import any_of
@@ -27,6 +27,7 @@ from hub.outbox.model import (
     Refused,
     SendResult,
     Sent,
+    Uncertain,
     next_try,
     repeats_after_crash,
 )
@@ -62,34 +63,57 @@ class OutboxRunner:
         self._owner = owner
 
     async def drain(self) -> int:
-        """Deliver everything that is due; returns how many rows were settled."""
+        """Deliver what is due now; returns how many rows were settled. What falls due meanwhile waits a tick."""
         settled = 0
         while True:
             rows = await self._db.write(lambda tx: claim(tx, self._owner))
-            if not rows:
-                return settled
-            await self._round(rows)
+            if rows:
+                await self._round(rows)
             settled += len(rows)
+            if len(rows) < AT_ONCE:
+                return settled
 
     async def _round(self, rows: Sequence[OutboxRow]) -> None:
-        sent = [(group, await self._deliver(group)) for group in by_key(rows)]
-        await self._db.write(lambda tx: settle_all(tx, sent))
+        sent: list[tuple[Sequence[OutboxRow], SendResult]] = []
+        held: list[OutboxRow] = []
+        waiting: set[tuple[str, str]] = set()
+        for group in by_key(rows):
+            key = group[0].lane, group[0].order_key
+            if key in waiting:
+                held += group
+                continue
+            result = await self._deliver(group)
+            if isinstance(result, Later):
+                waiting.add(key)
+            sent.append((group, result))
+
+        def write(tx: Tx) -> None:
+            settle_all(tx, sent)
+            put_back(tx, held)
+
+        await self._db.write(write)
 
     async def _deliver(self, group: Sequence[OutboxRow]) -> SendResult:
         sink = self._sinks.get(group[0].lane)
         try:
-            return await sink.send(group) if sink is not None else Refused("no such lane")
+            result = await sink.send(group) if sink is not None else Refused("no such lane")
         except Exception as error:  # noqa: BLE001 - a boundary, see below
             # The boundary of one effect: a sink's bug must not stop the others.
             log.error("sink_raised", lane=group[0].lane, error=type(error).__name__)
             return Later()
+        return Later() if isinstance(result, Uncertain) and repeats_after_crash(group[0].lane) else result
 
 
 def claim(tx: Tx, owner: str) -> list[OutboxRow]:
     """Take what is due and commit it as `sending`; what a dead process left is settled by its lane."""
+    busy = select(outbox.c.lane, outbox.c.order_key).where(
+        outbox.c.next_try_at.is_not(None),
+        or_(and_(outbox.c.next_try_at > tx.now, outbox.c.attempts > 0), outbox.c.lease_until_at >= tx.now),
+    )
     due = (
         select(outbox)
         .where(outbox.c.next_try_at <= tx.now)
+        .where(tuple_(outbox.c.lane, outbox.c.order_key).not_in(busy))
         .where(or_(outbox.c.lease_until_at.is_(None), outbox.c.lease_until_at < tx.now))
         .order_by(outbox.c.next_try_at, outbox.c.id)
         .limit(AT_ONCE)
@@ -127,6 +151,21 @@ def by_key(rows: Sequence[OutboxRow]) -> list[list[OutboxRow]]:
     return list(groups.values())
 
 
+def put_back(tx: Tx, rows: Sequence[OutboxRow]) -> None:
+    """Claimed and not tried, because one before them in their key has to wait."""
+    if rows:
+        tx.execute(
+            update(outbox)
+            .where(any_of(tx.conn, outbox.c.id, [row.id for row in rows]))
+            .values(
+                state=OutboxState.READY,
+                attempts=outbox.c.attempts - 1,
+                lease_until_at=None,
+                lease_owner=None,
+            )
+        )
+
+
 def settle_all(tx: Tx, sent: Sequence[tuple[Sequence[OutboxRow], SendResult]]) -> None:
     """Write how all calls of a round ended: what left without an id of its own in one statement."""
     plain = [
@@ -153,7 +192,8 @@ def settle(tx: Tx, rows: Sequence[OutboxRow], result: SendResult) -> None:
         at = next_try(result, attempts, tx.now, random.random())  # noqa: S311 - jitter, no secret
         tx.execute(statement.values(state=OutboxState.READY, next_try_at=at, **free))
         return
-    reason = result.reason if isinstance(result, Refused) else "tried too often"
+    lost = "tried too often" if isinstance(result, Later) else "the connection went during the call"
+    reason = result.reason if isinstance(result, Refused) else lost
     state = OutboxState.DEAD if isinstance(result, (Refused, Later)) else OutboxState.UNCERTAIN
     log.warning("effect_not_sent", state=str(state), ids=ids, reason=reason)
     tx.execute(statement.values(state=state, next_try_at=None, last_error=reason[:500], **free))

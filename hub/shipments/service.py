@@ -193,7 +193,7 @@ def _written(
     changed_at = tx.now if news else row.changed_at
     watched = Watched(status, money, row.created_at, changed_at, state.happened_at or changed_at)
     final = is_final(status, money, watched.ended_at, tx.now)
-    return store.save(
+    written = store.save(
         tx,
         row,
         status=status,
@@ -219,6 +219,18 @@ def _written(
         problem="correction" if state.corrected else None,
         problem_text="the carrier took a status back" if state.corrected else None,
     )
+    _ask_where_given_up(tx, row, written)
+    return written
+
+
+def _ask_where_given_up(tx: Tx, before: ShipmentRow, now: ShipmentRow) -> None:
+    """Polling ends by itself here, and nothing is settled: from now on a person has to look."""
+    if now.relation != OUTBOUND or now.problem == Problem.BAD_NUMBER:
+        return
+    if now.phase == Phase.SILENT != before.phase:
+        ask_seller(tx, now, f"{now.number}: nothing new for 30 days, ask the carrier")
+    elif now.final and not before.final and now.money_status not in MONEY_SETTLED:
+        ask_seller(tx, now, f"{now.number}: ended two weeks ago without its money, ask the carrier")
 
 
 def _not_observed(tx: Tx, row: ShipmentRow, problem: NotTracked, pace: Pace) -> None:
@@ -237,7 +249,7 @@ def _not_observed(tx: Tx, row: ShipmentRow, problem: NotTracked, pace: Pace) -> 
         at = next_poll(watched, tx.now, pace.zone, random.random(), pace.speed)  # noqa: S311 - jitter
     else:
         at = tx.now + retry_after(misses, random.random(), pace.speed)  # noqa: S311 - jitter
-    store.save(
+    written = store.save(
         tx,
         row,
         misses=misses,
@@ -247,6 +259,7 @@ def _not_observed(tx: Tx, row: ShipmentRow, problem: NotTracked, pace: Pace) -> 
         problem=problem.problem,
         problem_text=text.one_line(problem.message, text.SUBJECT) or None,
     )
+    _ask_where_given_up(tx, row, written)
     if bad and row.relation == OUTBOUND and row.problem != Problem.BAD_NUMBER:
         ask_seller(tx, row, f"{row.number}: the carrier refuses this number, check it")
 
