@@ -23,9 +23,8 @@ class ContactRow(NamedTuple):
 
 
 class IdentityRow(NamedTuple):
-    id: int
-    kind: str
     value: str
+    kind: str
     contact_id: int
     created_at: int
 
@@ -42,7 +41,7 @@ class ContactDoubtRow(NamedTuple):
 
 class DeliveryRow(NamedTuple):
     id: int
-    external_id: str
+    external_id: str | None
     account: str
     digest: str
     state: str
@@ -98,7 +97,7 @@ class RequestRow(NamedTuple):
 
 class MessageRow(NamedTuple):
     id: int
-    message_key: str
+    message_key: str | None
     account: str
     request_id: int
     contact_id: int

@@ -297,12 +297,12 @@ contact = Table(
 identity = Table(
     "identity",
     metadata,
-    _id(),
-    _key("kind"),  # phone | email | channel:<account>
-    Column("value", String(320), nullable=False),
+    Column("value", String(320)),
+    Column("kind", String(200)),  # phone | email | channel:<account>
     _ref("contact_id"),
     _at("created_at"),
-    UniqueConstraint("value", "kind"),
+    PrimaryKeyConstraint("value", "kind"),
+    sqlite_with_rowid=False,
 )
 Index("ix_identity_contact", identity.c.contact_id)
 
@@ -325,7 +325,7 @@ delivery = Table(
     "delivery",
     metadata,
     _id(),
-    _key("external_id"),
+    _key("external_id", null=True),  # null: the sender has no id for it, each is new
     _key("account"),
     _key("digest"),
     _key("state"),  # stored | pending | unreadable | failed | spam | noted
@@ -337,8 +337,15 @@ delivery = Table(
     _at("received_at"),
     _at("next_try_at", null=True),
     _ref("correlation_id"),
-    UniqueConstraint("external_id", "account"),
     comment="the key of one raw delivery and its first outcome; never deleted",
+)
+Index(
+    "uq_delivery_key",
+    delivery.c.external_id,
+    delivery.c.account,
+    unique=True,
+    sqlite_where=delivery.c.external_id.is_not(None),
+    postgresql_where=delivery.c.external_id.is_not(None),
 )
 Index(
     "ix_delivery_unfinished",
@@ -401,13 +408,12 @@ Index(
 )
 Index("ix_request_contact", request.c.contact_id, request.c.id)
 Index("ix_request_state", request.c.state, request.c.id)
-Index("ix_request_updated", request.c.updated_at)
 
 message = Table(
     "message",
     metadata,
     _id(),
-    _key("message_key"),
+    _key("message_key", null=True),  # null: the provider has no id apart from the delivery's
     _key("account"),
     _ref("request_id"),
     _ref("contact_id"),
@@ -419,7 +425,14 @@ message = Table(
     _at("sent_at", null=True),
     _at("created_at"),
     _key("state"),  # received | repeat | sending | sent | failed | uncertain
-    UniqueConstraint("message_key", "account"),
+)
+Index(
+    "uq_message_key",
+    message.c.message_key,
+    message.c.account,
+    unique=True,
+    sqlite_where=message.c.message_key.is_not(None),
+    postgresql_where=message.c.message_key.is_not(None),
 )
 Index("ix_message_request", message.c.request_id, message.c.id)
 
@@ -469,7 +482,6 @@ Index(
     postgresql_where=text("state = 'waiting'"),
 )
 Index("ix_task_state", task.c.state, task.c.id)
-Index("ix_task_updated", task.c.updated_at)
 
 # --- what happened, and what must leave --------------------------------------------------------------
 

@@ -344,20 +344,31 @@ class Writer:
         raise AssertionError("unreachable")
 
     def _transaction(self, run: Callable[[Tx], Any]) -> Any:
+        """One transaction on the driver's own connection: SQLAlchemy's begin and commit cost 0.6 ms each."""
         connection = self._connected()
+        driver: Any = connection.connection.driver_connection
         try:
-            with connection.begin() as transaction:
-                result = run(Tx(connection, self.ids, self._clock.now()))
-                try:
-                    transaction.commit()
-                except Exception as error:
-                    if classify(error) is Fault.UNAVAILABLE and connection.dialect.name != "sqlite":
-                        raise CommitLost(describe(error)) from error
-                    raise
-                return result
+            if connection.dialect.name == "sqlite":
+                driver.execute("BEGIN IMMEDIATE")
+            result = run(Tx(connection, self.ids, self._clock.now()))
+            self._driver_commit(connection, driver)
         except BaseException as error:
             if isinstance(error, CommitLost) or classify(error) is Fault.UNAVAILABLE:
                 self._drop()
+            else:
+                driver.rollback()
+                connection.rollback()
+            raise
+        if connection.in_transaction():  # where Core ran statements it believes to be in one still
+            connection.rollback()
+        return result
+
+    def _driver_commit(self, connection: Connection, driver: Any) -> None:
+        try:
+            driver.commit()
+        except Exception as error:
+            if classify(error) is Fault.UNAVAILABLE and connection.dialect.name != "sqlite":
+                raise CommitLost(describe(error)) from error
             raise
 
     # --- the connection ------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ def upgrade() -> None:
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column("external_id", sa.String(length=200), nullable=False),
+        sa.Column("external_id", sa.String(length=200), nullable=True),
         sa.Column("account", sa.String(length=200), nullable=False),
         sa.Column("digest", sa.String(length=200), nullable=False),
         sa.Column("state", sa.String(length=200), nullable=False),
@@ -138,7 +138,6 @@ def upgrade() -> None:
         sa.Column("next_try_at", sa.BigInteger(), nullable=True),
         sa.Column("correlation_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
-        sa.UniqueConstraint("external_id", "account", name=op.f("uq_delivery_external_id_account")),
         comment="the key of one raw delivery and its first outcome; never deleted",
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
@@ -148,6 +147,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("next_try_at IS NOT NULL"),
             postgresql_where=sa.text("next_try_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "uq_delivery_key",
+            ["external_id", "account"],
+            unique=True,
+            sqlite_where=sa.text("external_id IS NOT NULL"),
+            postgresql_where=sa.text("external_id IS NOT NULL"),
         )
 
     op.create_table(
@@ -203,15 +209,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "identity",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("kind", sa.String(length=200), nullable=False),
         sa.Column("value", sa.String(length=320), nullable=False),
+        sa.Column("kind", sa.String(length=200), nullable=False),
         sa.Column("contact_id", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity")),
-        sa.UniqueConstraint("value", "kind", name=op.f("uq_identity_value_kind")),
+        sa.PrimaryKeyConstraint("value", "kind", name=op.f("pk_identity")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("identity", schema=None) as batch_op:
         batch_op.create_index("ix_identity_contact", ["contact_id"], unique=False)
@@ -286,7 +289,7 @@ def upgrade() -> None:
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column("message_key", sa.String(length=200), nullable=False),
+        sa.Column("message_key", sa.String(length=200), nullable=True),
         sa.Column("account", sa.String(length=200), nullable=False),
         sa.Column("request_id", sa.BigInteger(), nullable=False),
         sa.Column("contact_id", sa.BigInteger(), nullable=False),
@@ -299,10 +302,16 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=200), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
-        sa.UniqueConstraint("message_key", "account", name=op.f("uq_message_message_key_account")),
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.create_index("ix_message_request", ["request_id", "id"], unique=False)
+        batch_op.create_index(
+            "uq_message_key",
+            ["message_key", "account"],
+            unique=True,
+            sqlite_where=sa.text("message_key IS NOT NULL"),
+            postgresql_where=sa.text("message_key IS NOT NULL"),
+        )
 
     op.create_table(
         "node",
@@ -435,7 +444,6 @@ def upgrade() -> None:
     with op.batch_alter_table("request", schema=None) as batch_op:
         batch_op.create_index("ix_request_contact", ["contact_id", "id"], unique=False)
         batch_op.create_index("ix_request_state", ["state", "id"], unique=False)
-        batch_op.create_index("ix_request_updated", ["updated_at"], unique=False)
         batch_op.create_index(
             "uq_request_joining",
             ["contact_id", "team_id"],
@@ -509,7 +517,6 @@ def upgrade() -> None:
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.create_index("ix_task_assignee_state", ["assignee_id", "state", "id"], unique=False)
         batch_op.create_index("ix_task_state", ["state", "id"], unique=False)
-        batch_op.create_index("ix_task_updated", ["updated_at"], unique=False)
         batch_op.create_index(
             "ix_task_waiting",
             ["team_id", "id"],
@@ -796,7 +803,6 @@ def downgrade() -> None:
             sqlite_where=sa.text("state = 'waiting'"),
             postgresql_where=sa.text("state = 'waiting'"),
         )
-        batch_op.drop_index("ix_task_updated")
         batch_op.drop_index("ix_task_state")
         batch_op.drop_index("ix_task_assignee_state")
 
@@ -808,7 +814,6 @@ def downgrade() -> None:
         batch_op.drop_index(
             "uq_request_joining", sqlite_where=sa.text("joining"), postgresql_where=sa.text("joining")
         )
-        batch_op.drop_index("ix_request_updated")
         batch_op.drop_index("ix_request_state")
         batch_op.drop_index("ix_request_contact")
 
@@ -830,6 +835,11 @@ def downgrade() -> None:
     op.drop_table("observation")
     op.drop_table("node")
     with op.batch_alter_table("message", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_message_key",
+            sqlite_where=sa.text("message_key IS NOT NULL"),
+            postgresql_where=sa.text("message_key IS NOT NULL"),
+        )
         batch_op.drop_index("ix_message_request")
 
     op.drop_table("message")
@@ -854,6 +864,11 @@ def downgrade() -> None:
     op.drop_table("eligibility_fact")
     op.drop_table("delivery_body")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_delivery_key",
+            sqlite_where=sa.text("external_id IS NOT NULL"),
+            postgresql_where=sa.text("external_id IS NOT NULL"),
+        )
         batch_op.drop_index(
             "ix_delivery_unfinished",
             sqlite_where=sa.text("next_try_at IS NOT NULL"),
