@@ -66,17 +66,22 @@ class AccountSettings:
     kind: str
     plugin: str
     team: str | None
-    keys: BaseModel
+    keys: BaseModel | None
 
 
 @dataclass(slots=True)
 class Accounts:
-    """All accounts of the file, and the objects that their plugins made."""
+    """All accounts of the file, and the objects that their plugins made.
+
+    problems  what is wrong in the file: `hub serve` refuses to start
+    off       accounts whose plugin cannot be loaded or made, with the reason: they stay off, the rest runs
+    """
 
     settings: list[AccountSettings] = field(default_factory=list)
     channels: dict[str, Channel] = field(default_factory=dict)
     carriers: dict[str, Carrier] = field(default_factory=dict)
     problems: list[FieldProblem] = field(default_factory=list)
+    off: dict[str, str] = field(default_factory=dict)
     hosts: list[AccountHost] = field(default_factory=list)
 
     async def close(self) -> None:
@@ -100,11 +105,24 @@ def read_accounts(loaded: Loaded, plugins: Plugins, clock: Clock) -> Accounts:
                     FieldProblem(f"{section}.{name}", "this name is taken by another account")
                 )
             names.add(name)
+            broken = next(
+                (d.problem for d in plugins.found if d.name == keys.get("plugin") and d.problem), None
+            )
+            if broken is not None and keys["plugin"] not in kinds:
+                found.off[name] = f"its plugin {keys['plugin']} {broken}"
+                found.settings.append(_unread(section, name, keys))
+                continue
             one = _read_account(section, name, dict(keys), kinds, loaded, found.problems)
             if one is not None:
                 found.settings.append(one)
-                _build_account(section, one, kinds[one.plugin], clock, found)
+                _build_account(one, kinds[one.plugin], clock, found)
     return found
+
+
+def _unread(section: str, name: str, keys: Mapping[str, Any]) -> AccountSettings:
+    """An account whose keys nobody can read while its plugin is missing."""
+    team = str(keys.get("team", DEFAULT_TEAM)) if section == "channels" else None
+    return AccountSettings(name, section.removesuffix("s"), keys["plugin"], team, None)
 
 
 def _read_account(
@@ -134,18 +152,16 @@ def _read_account(
     return AccountSettings(name, section.removesuffix("s"), plugin, team, model)
 
 
-def _build_account(section: str, one: AccountSettings, kind: Any, clock: Clock, found: Accounts) -> None:
+def _build_account(one: AccountSettings, kind: Any, clock: Clock, found: Accounts) -> None:
     host = AccountHost(one.name, clock)
     found.hosts.append(host)
     try:
         built = kind.create(one.name, one.keys, host)
     except PluginSettingsRejected as rejected:
-        found.problems.append(FieldProblem(f"{section}.{one.name}", rejected.message))
+        found.off[one.name] = rejected.message
     except Exception as error:  # noqa: BLE001 - a boundary, see below
         # The guard around a plugin's constructor.
-        found.problems.append(
-            FieldProblem(f"{section}.{one.name}", f"its plugin raised {type(error).__name__}")
-        )
+        found.off[one.name] = f"its plugin raised {type(error).__name__}"
     else:
         (found.channels if one.kind == "channel" else found.carriers)[one.name] = built
 
@@ -198,7 +214,7 @@ def open_hub(
     finally:
         engine.dispose()
     db = Database(url, ids, clock)
-    db.write_now(lambda tx: seed(tx, loaded, found))
+    db.write_now(lambda tx: seed(tx, loaded, found, restart=serve))
     return Hub(loaded, plugins, found, db, node, clock, lock)
 
 
@@ -232,8 +248,11 @@ def _lock_file(url: URL) -> IO[str] | None:
     return lock
 
 
-def seed(tx: Tx, loaded: Loaded, found: Accounts) -> None:
-    """Make what is missing: teams with their heads, the default route, the accounts of the file."""
+def seed(tx: Tx, loaded: Loaded, found: Accounts, *, restart: bool) -> None:
+    """Make what is missing: teams with their heads, the default route, the accounts of the file.
+
+    `restart`: the hub starts to serve, so accounts that had stopped are tried again.
+    """
     sections = {DEFAULT_TEAM: None, **dict(loaded.settings.teams)}
     known = {team.name for team in staff.teams(tx.conn)}
     for name, section in sections.items():
@@ -244,7 +263,10 @@ def seed(tx: Tx, loaded: Loaded, found: Accounts) -> None:
         create_head(tx, staff.add_team(tx, name, title, values))
     if order_store.newest_version(tx.conn, stages.PARCEL) is None:
         order_store.add_route(tx, stages.PARCEL, stages.PARCEL_VERSION, stages.default_body())
-    accounts.sync(tx, [accounts.Configured(a.name, a.kind, a.plugin, a.team) for a in found.settings])
+    configured = [
+        accounts.Configured(a.name, a.kind, a.plugin, a.team, found.off.get(a.name)) for a in found.settings
+    ]
+    accounts.sync(tx, configured, restart=restart)
 
 
 def build_process(hub: Hub, *, demo: bool = False, speed: float = 1.0) -> tuple[Process, web.Application]:
@@ -256,9 +278,10 @@ def build_process(hub: Hub, *, demo: bool = False, speed: float = 1.0) -> tuple[
             one.name, team_ids[one.team or DEFAULT_TEAM], hub.accounts.channels[one.name], settings.hub.region
         )
         for one in hub.accounts.settings
-        if one.kind == "channel"
+        if one.kind == "channel" and one.name not in hub.accounts.off
     }
-    door = Door(hub.db, channels, BlobStore(hub.loaded.path(settings.hub.data_dir) / "blobs"))
+    blobs = BlobStore(hub.loaded.path(settings.hub.data_dir) / "blobs")
+    door = Door(hub.db, channels, blobs, hub.accounts.off)
     pace = Pace(ZoneInfo(settings.hub.timezone), speed)
     poller = Poller(hub.db, hub.accounts.carriers, pace)
     runner = OutboxRunner(hub.db, {"notice": LogSink()}, secrets.token_hex(8))

@@ -69,22 +69,29 @@ class Configured:
     kind: str
     plugin: str
     team: str | None
+    off: str | None = None  # why its plugin cannot serve it
 
 
-def sync(tx: Tx, configured: list[Configured]) -> None:
-    """Make the rows agree with the file: new ones appear, missing ones retire, cursors stay."""
+def sync(tx: Tx, configured: list[Configured], *, restart: bool) -> None:
+    """Make the rows agree with the file: new ones appear, missing ones retire, cursors stay.
+
+    `restart`: what had stopped is tried again.
+    """
     known = {row.name: row for row in tx.execute(select(account))}
     for one in configured:
-        values = {"kind": one.kind, "plugin": one.plugin, "team": one.team}
-        if one.name not in known:
-            tx.execute(insert(account).values(name=one.name, state="active", created_at=tx.now, **values))
+        values: dict[str, Any] = {"kind": one.kind, "plugin": one.plugin, "team": one.team}
+        row = known.get(one.name)
+        if one.off is not None:
+            values |= {"state": "off", "reason": one.off[:500]}
+        elif row is None or restart or row.state in {"retired", "off"}:
+            values |= {"state": "active", "reason": None}
+        if row is None:
+            tx.execute(insert(account).values(name=one.name, created_at=tx.now, **values))
         else:
-            row = known[one.name]
-            state = "active" if row.state == "retired" else row.state
-            tx.execute(update(account).where(account.c.name == one.name).values(state=state, **values))
+            tx.execute(update(account).where(account.c.name == one.name).values(**values))
     names = {one.name for one in configured}
     for name in sorted(known.keys() - names):
-        tx.execute(update(account).where(account.c.name == name).values(state="retired"))
+        tx.execute(update(account).where(account.c.name == name).values(state="retired", reason=None))
 
 
 def note_ok(tx: Tx, name: str) -> None:

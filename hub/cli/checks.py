@@ -35,6 +35,7 @@ def run_checks(loaded: Loaded) -> list[Row]:
         _database(loaded),
         *_plugins(plugins),
         *(row(problem.path, "wrong", problem.message) for problem in found.problems),
+        *(row(f"account {name}", "wrong", reason) for name, reason in found.off.items()),
         *_accounts(found),
         *_proxies(loaded),
     ]

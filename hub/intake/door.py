@@ -51,9 +51,17 @@ class Unfinished:
 class Door:
     """Takes deliveries of the configured channel accounts."""
 
-    def __init__(self, db: Database, accounts: Mapping[str, ChannelAccount], blobs: BlobStore) -> None:
+    def __init__(
+        self,
+        db: Database,
+        accounts: Mapping[str, ChannelAccount],
+        blobs: BlobStore,
+        off: Mapping[str, str] | None = None,
+    ) -> None:
+        """`off`: accounts whose plugin cannot serve them, with the reason."""
         self._db = db
         self.accounts = accounts
+        self.off = off or {}
         self.blobs = blobs
         self._commit = IntakeCommit()
         self._parser = Parser(self._parsed, blobs)

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -204,7 +205,7 @@ def understand(job: Job, blobs: BlobStore) -> Parsed:
     return _carry(job, prepared, blobs)
 
 
-def _sound(verified: object) -> Verified:
+def _sound(verified: Any) -> Verified:
     """What `verify` returned, if it is of its type: later it meets the database. Raises TypeError."""
     if (
         isinstance(verified, Verified)

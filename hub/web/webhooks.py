@@ -40,6 +40,8 @@ async def receive(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     name = request.match_info["account"]
     account = services.door.accounts.get(name)
+    if name in services.door.off:
+        return problem(503, "this channel is switched off for the moment", headers={"Retry-After": "60"})
     if account is None or not account.channel.capabilities.receives:
         return problem(404, "there is no such channel account here")
     limits = account.channel.limits
