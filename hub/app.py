@@ -248,7 +248,7 @@ def _lock_file(url: URL) -> IO[str] | None:
     return lock
 
 
-def seed(tx: Tx, loaded: Loaded, found: Accounts, *, restart: bool) -> None:
+def seed(tx: Tx, loaded: Loaded, found: Accounts, *, restart: bool = False) -> None:
     """Make what is missing: teams with their heads, the default route, the accounts of the file.
 
     `restart`: the hub starts to serve, so accounts that had stopped are tried again.

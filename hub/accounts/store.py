@@ -72,7 +72,7 @@ class Configured:
     off: str | None = None  # why its plugin cannot serve it
 
 
-def sync(tx: Tx, configured: list[Configured], *, restart: bool) -> None:
+def sync(tx: Tx, configured: list[Configured], *, restart: bool = False) -> None:
     """Make the rows agree with the file: new ones appear, missing ones retire, cursors stay.
 
     `restart`: what had stopped is tried again.

@@ -16,7 +16,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
@@ -205,14 +204,13 @@ def understand(job: Job, blobs: BlobStore) -> Parsed:
     return _carry(job, prepared, blobs)
 
 
-def _sound(verified: Any) -> Verified:
+def _sound(verified: object) -> Verified:
     """What `verify` returned, if it is of its type: later it meets the database. Raises TypeError."""
-    if (
-        isinstance(verified, Verified)
-        and isinstance(verified.external_id, str | None)
-        and isinstance(verified.digest, str)
-    ):
-        return verified
+    if isinstance(verified, Verified):
+        key: object = verified.external_id
+        digest: object = verified.digest
+        if isinstance(key, str | None) and isinstance(digest, str):
+            return verified
     raise TypeError("verify returned no Verified of texts")
 
 

@@ -70,10 +70,15 @@ class Process:
             )  # fmt: skip
         self._scheduler.start()
 
-    async def stop(self) -> None:
-        """End the ticks, write what is counted; the caller closes the database afterwards."""
+    def begin_stop(self) -> None:
+        """Not ready any more, no further ticks; deliveries that are under way go on."""
         self._life.stopping = True
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    async def stop(self) -> None:
+        """After the last answer: write what is counted; the caller closes the database afterwards."""
+        self.begin_stop()
         await self._guarded("rejections", self.door.flush_rejections)
         self.door.stop()
 

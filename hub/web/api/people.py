@@ -50,16 +50,16 @@ class StaffBody(s.In):
     roles: list[Role] = Field(default_factory=lambda: [Role.SELLER], max_length=3)
     team: s.Name | None = None
     share: int = Field(1, ge=1, le=1000, strict=True)
-    limit: int | None = Field(None, ge=0, le=100_000)
+    limit: int | None = Field(None, ge=0, le=100_000, strict=True)
 
 
 class MemberBody(s.In):
     """What changes in a team, from now on."""
 
     team: s.Name
-    share: int | None = Field(None, ge=1, le=1000)
-    limit: int | None = Field(None, ge=0, le=100_000)
-    unlimited: bool = False
+    share: int | None = Field(None, ge=1, le=1000, strict=True)
+    limit: int | None = Field(None, ge=0, le=100_000, strict=True)
+    unlimited: bool = Field(False, strict=True)
 
 
 class TeamOut(s.Out):
@@ -155,7 +155,7 @@ def leave(tx: Tx, actor: Actor, staff_id: int) -> None:
     record = store.get(tx.conn, staff_id)
     for team_id in sorted(m.team_id for m in record.memberships):
         service.leave_team(tx, actor, team_id, staff_id)
-    access.close_sessions_of(tx, staff_id)
+    access.close_sessions_of(tx, staff_id, tokens_too=True)
     store.close(tx, staff_id)
     access.write_audit(tx, actor, "staff_closed", str(staff_id))
 

@@ -12,6 +12,7 @@ from hub.access.model import May
 from hub.assignment import service as assignment
 from hub.contacts import store as contacts
 from hub.contacts.model import Person, identities
+from hub.db.locks import lock_teams
 from hub.db.rows import MessageRow, RequestRow
 from hub.db.tables import contact, identity, message, request
 from hub.db.tx import Tx
@@ -151,6 +152,8 @@ def add_request(tx: Tx, call: Call) -> s.RequestDetail:
     if body.contact is None and body.contact_id is None:
         raise InputRejected("who asks?", [FieldProblem("contact", "give contact or contact_id")])
     region = call.services.loaded.settings.hub.region
+    team_id = _team(tx.conn, body.team)
+    lock_teams(tx, [team_id])  # before identities, as everywhere: the intake takes them in this order
     if body.contact_id is not None:
         contact_id = contacts.get(tx.conn, int(body.contact_id)).row.id
     else:
@@ -161,7 +164,7 @@ def add_request(tx: Tx, call: Call) -> s.RequestDetail:
         actor,
         ByHand(
             contact_id,
-            _team(tx.conn, body.team),
+            team_id,
             body.text,
             body.subject,
             body.source,

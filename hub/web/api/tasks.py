@@ -36,7 +36,7 @@ class TaskQuery(s.Changes):
 class ClaimBody(s.ActingBody):
     """Take a task."""
 
-    intercept: bool = Field(False, description="take it even though its person has accepted it")
+    intercept: bool = Field(False, strict=True, description="take it even though its person has accepted it")
 
 
 class AskedIn(s.In):

@@ -1,0 +1,178 @@
+"""One of several processes that deal, claim, move and give back at random over one database.
+
+python -m tests.integration.ledger_process URL FOLDER SECONDS SEED
+
+Prints what it did as JSON. Refusals by rule are usual here; anything else ends it with a traceback.
+"""
+
+import json
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from hub.access.model import Actor, Role
+from hub.assignment import service
+from hub.contacts import store as contacts
+from hub.contacts.model import Person, identities
+from hub.db import tables as t
+from hub.db.errors import describe
+from hub.db.locks import lock_teams
+from hub.intake.byhand import ByHand, open_by_hand
+from hub.kernel.errors import HubError, Unavailable
+from hub.requests.model import Closing, Outcome
+from hub.staff import store as staff
+from hub.tasks.model import OPEN
+from tests.integration.desk import Desk, raw
+from tests.integration.hubs import phone
+
+PEOPLE, KEYS, THREADS = 400, 3_000, 4
+
+
+def somebody(chance: random.Random) -> int:
+    """A person: one of many that are known, or one of a few that all processes meet for the first time now."""
+    if chance.random() < 0.4:
+        return chance.randrange(PEOPLE)
+    return PEOPLE + int(time.time() * 4) * 12 + chance.randrange(12)
+
+
+class Actors(Desk):
+    """A desk whose people do everything that touches credit, load or eligibility."""
+
+    def __init__(self, url: str, folder: Path, seed: int) -> None:
+        super().__init__(url, folder, people=0)
+        self.chance = random.Random(seed)
+        self.teams = {team.name: team.id for team in self.db.read_now(staff.teams)}
+        self.people = self.db.read_now(staff.all_staff)
+        self.done: Counter[str] = Counter()
+
+    def act(self, until: float, seed: int) -> None:
+        """Work until then."""
+        chance = random.Random(seed)
+        verbs: list[tuple[int, Callable[[random.Random], None]]] = [
+            (6, self.arrive), (4, self.claim), (3, self.accept), (4, self.complete), (3, self.reassign),
+            (3, self.release), (2, self.void), (2, self.change), (1, self.leave_and_return), (2, self.by_hand),
+        ]  # fmt: skip
+        names = [verb for weight, verb in verbs for _ in range(weight)]
+        while time.monotonic() < until:
+            verb = chance.choice(names)
+            try:
+                verb(chance)
+                self.done[verb.__name__] += 1
+            except Unavailable:
+                raise
+            except HubError as refused:
+                self.done[f"refused {type(refused).__name__}"] += 1
+
+    def actor(self, chance: random.Random) -> Actor:
+        """A seller, or now and then a head."""
+        person = chance.choice(self.people)
+        role = Role.HEAD if chance.random() < 0.3 else Role.SELLER
+        return Actor(f"staff:{person.id}", frozenset({role}), person.id)
+
+    def some_task(self, chance: random.Random) -> int:
+        """An open task, preferably a young one."""
+        query = select(t.task.c.id).where(t.task.c.state.in_(OPEN)).order_by(t.task.c.id.desc()).limit(40)
+        found = self.db.read_now(lambda conn: [row.id for row in conn.execute(query)])
+        return chance.choice(found) if found else 0
+
+    def arrive(self, chance: random.Random) -> None:
+        """A few deliveries, for both teams at once, with keys and people that other processes use too."""
+        items = []
+        for _ in range(chance.randint(1, 12)):
+            item = self.item(somebody(chance), f"text {chance.randrange(5)}", f"k{chance.randrange(KEYS)}")
+            team = chance.choice(["sales", "support"])
+            account = "form" if team == "sales" else "form2"
+            from dataclasses import replace
+
+            items.append(replace(item, team_id=self.teams[team], raw=raw(item.raw.body, account), digest=""))
+        for future in self.put(items):
+            future.result(30)
+
+    def _on_task(self, chance: random.Random, run: Callable[[Any, Actor, int], Any]) -> None:
+        actor, task_id = self.actor(chance), self.some_task(chance)
+        self.db.write_now(lambda tx: run(tx, actor, task_id))
+
+    def claim(self, chance: random.Random) -> None:
+        intercept = chance.random() < 0.5
+        self._on_task(chance, lambda tx, a, i: service.claim(tx, a, i, intercept=intercept))
+
+    def accept(self, chance: random.Random) -> None:
+        self._on_task(chance, service.accept)
+
+    def complete(self, chance: random.Random) -> None:
+        outcome = chance.choice([Outcome.ANSWERED, Outcome.ORDER, Outcome.SPAM])
+        self._on_task(chance, lambda tx, a, i: service.complete(tx, a, i, Closing(outcome=outcome)))
+
+    def reassign(self, chance: random.Random) -> None:
+        to = chance.choice(self.people).id
+        self._on_task(chance, lambda tx, a, i: service.reassign(tx, a, i, to, "why not"))
+
+    def release(self, chance: random.Random) -> None:
+        self._on_task(chance, lambda tx, a, i: service.release(tx, a, i, "no time"))
+
+    def void(self, chance: random.Random) -> None:
+        self._on_task(chance, lambda tx, a, i: service.void(tx, a, i, "spam"))
+
+    def change(self, chance: random.Random) -> None:
+        """Another share or limit."""
+        team, person = chance.choice(list(self.teams.values())), chance.choice(self.people)
+        share, limit = chance.choice([None, 1, 2, 3]), chance.choice([None, 3, 10, 40])
+        head = Actor("head", frozenset({Role.HEAD}))
+        self.db.write_now(
+            lambda tx: service.change_member(
+                tx, head, team, person.id, share=share, limit=limit, unlimited=chance.random() < 0.4
+            )
+        )
+
+    def leave_and_return(self, chance: random.Random) -> None:
+        """Somebody leaves a team, and joins it again later."""
+        team, person = chance.choice(list(self.teams.values())), chance.choice(self.people)
+        head = Actor("head", frozenset({Role.HEAD}))
+        self.db.write_now(lambda tx: service.leave_team(tx, head, team, person.id))
+        self.db.write_now(lambda tx: service.join_team(tx, head, team, person.id, chance.choice([1, 2])))
+
+    def by_hand(self, chance: random.Random) -> None:
+        """A call."""
+        actor, number = self.actor(chance), phone(somebody(chance))
+        team = chance.choice(list(self.teams.values()))
+        person = Person("Caller", "", None, identities(number, "", "", "", "UA"))
+
+        def note(tx: Any) -> None:
+            lock_teams(tx, [team])
+            open_by_hand(tx, actor, ByHand(contacts.find_or_add(tx, person), team, "called", "", "phone"))
+
+        self.db.write_now(note)
+
+
+def main() -> None:
+    url, folder, seconds, seed = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+    actors = Actors(url, folder, seed)
+    until = time.monotonic() + seconds
+    failures: list[str] = []
+
+    def run(number: int) -> None:
+        try:
+            actors.act(until, seed * 100 + number)
+        except Exception as error:
+            failures.append(describe(error))
+            raise
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    actors.close()
+    print(json.dumps({"done": actors.done, "failures": failures}))
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
