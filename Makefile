@@ -16,6 +16,7 @@ PY ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+export UV_SYSTEM_CERTS := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
@@ -49,9 +50,8 @@ bench: $(VENV)/.dev
 # uv if it can be had, plain pip otherwise; both compare every file with its hash
 define sync
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q 'uv>=0.9' >/dev/null 2>&1 || true
-	@if $(BIN)/python -m uv --version >/dev/null 2>&1; then \
-		$(BIN)/python -m uv pip install -q --python $(BIN)/python --require-hashes -r $(1); \
-	else $(BIN)/python -m pip install -q --require-hashes -r $(1); fi
+	@$(BIN)/python -m uv pip install -q --python $(BIN)/python --require-hashes -r $(1) 2>/dev/null \
+		|| $(BIN)/python -m pip install -q --require-hashes -r $(1)
 endef
 
 $(BIN)/python:
