@@ -18,6 +18,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import gcd
+from typing import NamedTuple
 
 UNIT = 144_403_552_893_600
 RULE_VERSION = 1
@@ -84,8 +85,7 @@ class EligibleSet:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """Who takes it. `before` are the credits of the set's ids before the choice, grants included not."""
 
     taker: int

@@ -5,7 +5,10 @@ from __future__ import annotations
 import click
 
 from hub import __version__
-from hub.cli import operate, people, setup, tracking
+from hub.cli.operate import COMMANDS as OPERATE
+from hub.cli.people import COMMANDS as PEOPLE
+from hub.cli.setup import COMMANDS as SETUP
+from hub.cli.tracking import COMMANDS as TRACKING
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -14,5 +17,5 @@ def main() -> None:
     """Orders from every channel, dealt evenly, followed until goods and money have arrived."""
 
 
-for command in (*setup.COMMANDS, *people.COMMANDS, *tracking.COMMANDS, *operate.COMMANDS):
+for command in (*SETUP, *PEOPLE, *TRACKING, *OPERATE):
     main.add_command(command)

@@ -365,33 +365,11 @@ class Planner:
             state, holder, staff_id, seq = "assigned", taker.id, taker.staff_id, entry.seq
             paid, since = choice.price, self._now
             self._notices.setdefault(staff_id, []).append(str(task_id))
-        self.plan.tasks.append(
-            r.TaskRow(
-                task_id,
-                team_id,
-                request_id,
-                kind,
-                state,
-                holder,
-                staff_id,
-                title,
-                seq,
-                paid,
-                "[]",
-                self._now,
-                since,
-                None,
-                None,
-                None,
-                None,
-                None,
-                None,
-                subject_id,
-                ACTOR,
-                correlation_id,
-                self._now,
-            )
-        )
+        row = r.TaskRow(
+            task_id, team_id, request_id, kind, state, holder, staff_id, title, seq, paid, "[]", self._now, since,
+            None, None, None, None, None, None, subject_id, ACTOR, correlation_id, self._now,
+        )  # fmt: skip
+        self.plan.tasks.append(row)
         return task_id
 
     def _set(self, roster: Roster) -> EligibleSet:

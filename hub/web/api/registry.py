@@ -187,9 +187,16 @@ class Idempotent:
         """4xx answers are first answers too; 5xx are not stored: try again."""
         assert isinstance(refusal.body, bytes)
         replay = access.Replay(self._digest, refusal.status, refusal.body.decode())
-        if refusal.status < 500:
-            await self._call.services.db.write(lambda tx: access.store_replay(tx, self._scope, replay))
-        return replay
+        if refusal.status >= 500:
+            return replay
+
+        def keep(tx: Tx) -> access.Replay:
+            known = access.find_replay(tx.conn, self._scope, tx.now)  # another process may have been first
+            if known is None:
+                access.store_replay(tx, self._scope, replay)
+            return known or replay
+
+        return await self._call.services.db.write(keep)
 
 
 class UnsupportedMedia(Exception):
