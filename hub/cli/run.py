@@ -72,7 +72,7 @@ async def _serve(hub: Hub, host: str, port: int, *, demo: bool, speed: float, be
     process.start()
     _calm_collector()
     address = _address(runner, host)
-    await asyncio.to_thread(_greet, hub, address)
+    await asyncio.to_thread(_greet, hub, address, demo=demo)
     company = asyncio.create_task(beside(address)) if beside is not None else None
     await stopping.wait()
     log.info("stopping")
@@ -90,7 +90,7 @@ async def _serve(hub: Hub, host: str, port: int, *, demo: bool, speed: float, be
 
 
 def _calm_collector() -> None:
-    """What lives as long as the process is not looked at again, and the rest less often: 5 % of the intake."""
+    """What lives as long as the process is not looked at again, and the rest less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
@@ -102,9 +102,12 @@ def _address(runner: web.AppRunner, host: str) -> str:
     return f"http://{shown}:{port}"
 
 
-def _greet(hub: Hub, address: str) -> None:
+def _greet(hub: Hub, address: str, *, demo: bool) -> None:
     """Say where the hub is, and, while nobody has a password, how to sign in the first time."""
     click.echo(f"The hub is at {address}")
+    if demo:
+        click.echo(f"Choose whose workspace to see: {address}/sign-in")
+        return
     people = hub.db.read_now(staff.all_staff)
     if any(person.has_password for person in people):
         return
