@@ -8,7 +8,6 @@ the queue in the same transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
 from sqlalchemy import insert, select, update
 
@@ -506,11 +505,3 @@ def check_share(share: int, limit: int | None) -> None:
         problems.append(FieldProblem("limit", "a limit is a whole number from 0 to 100000"))
     if problems:
         raise InputRejected("the share or the limit is out of bounds", problems)
-
-
-def teams_of(tx: Tx, staff_id: int) -> Iterable[int]:
-    """Teams in which a person is an open member."""
-    query = select(t.membership.c.team_id).where(
-        t.membership.c.staff_id == staff_id, t.membership.c.closed_at.is_(None)
-    )
-    return [row.team_id for row in tx.execute(query)]

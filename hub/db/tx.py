@@ -49,8 +49,3 @@ class Tx:
     def insert(self, rows: Rows) -> None:
         """Insert many rows given as tuples in column order (`hub.db.rows`)."""
         bulk_insert(self.conn, rows)
-
-    @property
-    def is_sqlite(self) -> bool:
-        """SQLite needs no row locks: its write transactions are alone."""
-        return self.conn.dialect.name == "sqlite"
