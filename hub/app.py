@@ -34,6 +34,7 @@ from hub.db.tx import Tx
 from hub.intake.blobs import BlobStore
 from hub.intake.door import Door
 from hub.intake.parser import ChannelAccount
+from hub.intake.plan import PLAIN, Route
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.errors import FieldProblem, HubError, SettingsRejected, Unavailable
 from hub.loader import Plugins, load_plugins
@@ -44,7 +45,7 @@ from hub.runtime.process import Process
 from hub.sdk.carrier import Carrier
 from hub.sdk.channel import Channel
 from hub.sdk.errors import SettingsRejected as PluginSettingsRejected
-from hub.settings import Loaded, problems_of
+from hub.settings import Loaded, TeamSection, problems_of
 from hub.shipments.poller import Poller
 from hub.shipments.service import Pace
 from hub.staff import store as staff
@@ -52,6 +53,7 @@ from hub.web.context import Lifecycle, Services, parse_networks
 from hub.web.server import build_web
 
 DEFAULT_TEAM = "sales"
+_SHORT = 40
 
 
 class AlreadyServing(HubError):
@@ -67,6 +69,7 @@ class AccountSettings:
     plugin: str
     team: str | None
     keys: BaseModel | None
+    route: Route = PLAIN
 
 
 @dataclass(slots=True)
@@ -136,6 +139,7 @@ def _read_account(
     where = f"{section}.{name}"
     plugin = keys.pop("plugin", None)
     team = keys.pop("team", DEFAULT_TEAM) if section == "channels" else None
+    route = _route(where, keys, problems) if section == "channels" else Route()
     if plugin not in kinds:
         near = get_close_matches(str(plugin), kinds, n=1)
         hint = f", did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(kinds)) or 'none'}"
@@ -149,7 +153,19 @@ def _read_account(
     except ValidationError as error:
         problems += problems_of(error, f"{where}.")
         return None
-    return AccountSettings(name, section.removesuffix("s"), plugin, team, model)
+    return AccountSettings(name, section.removesuffix("s"), plugin, team, model, route)
+
+
+def _route(where: str, keys: dict[str, Any], problems: list[FieldProblem]) -> Route:
+    """`customer_language` and `skill`, which every channel account may have."""
+    found = {}
+    for key, name in (("customer_language", "language"), ("skill", "skill")):
+        value = keys.pop(key, "")
+        if not isinstance(value, str) or len(value) > _SHORT:
+            problems.append(FieldProblem(f"{where}.{key}", "is a short text, such as uk or wholesale"))
+        else:
+            found[name] = value
+    return Route(**found)
 
 
 def _build_account(one: AccountSettings, kind: Any, clock: Clock, found: Accounts) -> None:
@@ -258,7 +274,8 @@ def seed(tx: Tx, loaded: Loaded, found: Accounts, *, restart: bool = False) -> N
     for name, section in sections.items():
         if name in known:
             continue
-        values = section.model_dump(exclude={"title"}) if section is not None else {"intercept": True}
+        values = (section or TeamSection()).model_dump(exclude={"title"})
+        values["timezone"] = loaded.settings.hub.timezone
         title = section.title if section is not None else ""
         create_head(tx, staff.add_team(tx, name, title, values))
     if order_store.newest_version(tx.conn, stages.PARCEL) is None:
@@ -275,7 +292,11 @@ def build_process(hub: Hub, *, demo: bool = False, speed: float = 1.0) -> tuple[
     team_ids = {team.name: team.id for team in hub.db.read_now(staff.teams)}
     channels = {
         one.name: ChannelAccount(
-            one.name, team_ids[one.team or DEFAULT_TEAM], hub.accounts.channels[one.name], settings.hub.region
+            one.name,
+            team_ids[one.team or DEFAULT_TEAM],
+            hub.accounts.channels[one.name],
+            settings.hub.region,
+            one.route,
         )
         for one in hub.accounts.settings
         if one.kind == "channel" and one.name not in hub.accounts.off

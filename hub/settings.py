@@ -105,6 +105,9 @@ class TeamSection(Section):
     language: Literal["uk", "en"] | None = Field(None, description="language of its customers")
     reaction_minutes: int = Field(30, ge=1, le=10_080, description="how soon somebody has to react")
     intercept: bool = Field(True, description="may sellers take over tasks of others")
+    pass_on: bool = Field(True, description="give a task to somebody else when nobody reacts in time")
+    gather_minutes: int = Field(15, ge=0, le=240, description="who starts so soon shares the night's tasks")
+    returning: bool = Field(True, description="a customer who comes again goes to the same person")
 
 
 class Settings(BaseSettings):

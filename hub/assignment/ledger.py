@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.engine import Connection
 
-from hub.assignment.policy import Choice, EligibleSet, Member, Roster, thousandths
+from hub.assignment.policy import (
+    ANYTHING,
+    Choice,
+    EligibleSet,
+    Member,
+    Roster,
+    Rules,
+    TeamRules,
+    thousandths,
+)
 from hub.db.locks import HeadRow, lock_teams
 from hub.db.prepared import Prepared
 from hub.db.rows import EligibilityFactRow, EligibleSetRow, LedgerRow
-from hub.db.tables import eligible_set, ledger_head
+from hub.db.tables import eligible_set, ledger, ledger_head, team
 from hub.db.tx import Tx
-from hub.kernel.clock import Instant
+from hub.kernel.clock import MINUTE, Instant
 from hub.kernel.errors import NotFound
 
 GENESIS = "0" * 64
+_SHORT = 7  # values of a member who is there and may be dealt everything
 
 
 def load_rosters(tx: Tx, team_ids: Mapping[int, Any] | set[int]) -> dict[int, Roster]:
@@ -35,35 +47,95 @@ def load_roster(tx: Tx, team_id: int) -> Roster:
     return load_rosters(tx, {team_id})[team_id]
 
 
+def peek(conn: Connection, team_id: int) -> Roster:
+    """A team's state without a lock: for showing and checking. Raises NotFound."""
+    query = (
+        select(ledger_head, team.c.settings)
+        .join(team, team.c.id == ledger_head.c.team_id)
+        .where(ledger_head.c.team_id == team_id)
+    )
+    head = conn.execute(query).one_or_none()
+    if head is None:
+        raise NotFound(f"no team {team_id}")
+    return parse_head(HeadRow(head.team_id, head.seq, head.hash, head.state, head.due_at, head.settings))
+
+
 def parse_head(row: HeadRow) -> Roster:
     """A roster out of its stored form."""
     state = json.loads(row.state)
-    members = {
-        int(key): Member(int(key), int(v[0]), v[1], v[2], v[3], v[4], v[5], bool(v[6]))
-        for key, v in state["members"].items()
-    }
-    return Roster(row.team_id, row.seq, row.hash, state["house"], members)
+    members = {int(key): _member(int(key), v) for key, v in state["members"].items()}
+    return Roster(
+        row.team_id,
+        row.seq,
+        row.hash,
+        state["house"],
+        members,
+        team_rules(row.settings),
+        row.due_at,
+        state.get("checked", 0),
+    )
+
+
+def _member(member_id: int, v: list[Any]) -> Member:
+    """The last three stand only where they differ from the usual."""
+    member = Member(member_id, int(v[0]), v[1], v[2], v[3], v[4], v[5], bool(v[6]))
+    if len(v) > _SHORT:
+        member.off, member.silent, member.rules = v[7], bool(v[8]), Rules.of(v[9])
+    return member
+
+
+@lru_cache(maxsize=256)
+def team_rules(settings: str) -> TeamRules:
+    """What dealing takes of a team's stored settings."""
+    body = json.loads(settings)
+    minutes = body.get("reaction_minutes")
+    usual = TeamRules()
+    return TeamRules(
+        minutes * MINUTE if minutes else None,
+        body.get("pass_on", usual.pass_on),
+        body["gather_minutes"] * MINUTE if "gather_minutes" in body else usual.gather,
+        body.get("returning", usual.returning),
+        body.get("intercept", usual.intercept),
+        body.get("language") or "",
+        body.get("timezone") or usual.timezone,
+    )
 
 
 def head_state(roster: Roster) -> str:
     """The stored form of a roster."""
-    members = {
-        str(m.id): [str(m.staff_id), m.share, m.limit, m.credit, m.last, m.load, int(m.closed)]
-        for m in roster.members.values()
+    state: dict[str, Any] = {
+        "house": roster.house,
+        "members": {str(m.id): _stored(m) for m in roster.members.values()},
     }
-    return json.dumps({"house": roster.house, "members": members}, separators=(",", ":"))
+    if roster.checked_at:
+        state["checked"] = roster.checked_at
+    return json.dumps(state, separators=(",", ":"))
+
+
+def _stored(m: Member) -> list[Any]:
+    usual = [str(m.staff_id), m.share, m.limit, m.credit, m.last, m.load, int(m.closed)]
+    if m.away or m.rules != ANYTHING:
+        usual += [m.off, int(m.silent), m.rules.body()]
+    return usual
 
 
 _SAVE = Prepared(
     update(ledger_head)
     .where(ledger_head.c.team_id == bindparam("team"))
-    .values(seq=bindparam("at"), hash=bindparam("chain"), state=bindparam("credits"))
+    .values(seq=bindparam("at"), hash=bindparam("chain"), state=bindparam("credits"), due_at=bindparam("due"))
 )
 
 
 def save_roster(tx: Tx, roster: Roster) -> None:
     """Write the head row back; once a transaction and team."""
-    _SAVE.run(tx.conn, team=roster.team_id, at=roster.seq, chain=roster.hash, credits=head_state(roster))
+    _SAVE.run(
+        tx.conn,
+        team=roster.team_id,
+        at=roster.seq,
+        chain=roster.hash,
+        credits=head_state(roster),
+        due=roster.due_at,
+    )
 
 
 def create_head(tx: Tx, team_id: int) -> None:
@@ -80,7 +152,7 @@ class Entries:
         self._tx = tx
         self._actor = actor
         self._interned: dict[
-            int, tuple[EligibleSet, int]
+            int, tuple[EligibleSet, int, str]
         ] = {}  # by identity; the set is kept alive beside it
         self._stored = {} if stored_sets is None else stored_sets
         self._new: dict[str, int] = {}
@@ -104,7 +176,7 @@ class Entries:
         reason: str | None = None,
     ) -> LedgerRow:
         """Append the entry for the change that the roster has just seen (its `seq` counts it already)."""
-        set_id = self._intern(roster.team_id, chosen_from) if chosen_from is not None else None
+        set_id, digest = (None, "") if chosen_from is None else self._intern(roster.team_id, chosen_from)
         shown = thousandths(before)
         now = self._tx.now
         row = LedgerRow(
@@ -124,7 +196,7 @@ class Entries:
             correlation_id,
             "",
         )
-        roster.hash = chain(roster.hash, entry_text(row))
+        roster.hash = chain(roster.hash, entry_text(row, digest))
         row = LedgerRow._make((*row[:-1], roster.hash))
         self.rows.append(row)
         return row
@@ -167,12 +239,11 @@ class Entries:
             )
         )
 
-    def _intern(self, team_id: int, chosen_from: EligibleSet) -> int:
+    def _intern(self, team_id: int, chosen_from: EligibleSet) -> tuple[int, str]:
         known = self._interned.get(id(chosen_from))
         if known is not None:
-            return known[1]
-        body = chosen_from.body()
-        digest = hashlib.sha256(f"{team_id}|{body}".encode()).hexdigest()
+            return known[1:]
+        digest = set_digest(team_id, chosen_from.body())
         found = self._stored.get(digest) or self._new.get(digest)
         if found is None:
             found = self._tx.execute(select(eligible_set.c.id).where(eligible_set.c.hash == digest)).scalar()
@@ -180,15 +251,34 @@ class Entries:
                 self._stored[digest] = found
         if found is None:
             found = self._new[digest] = self._tx.new_id()
-            self.sets.append(EligibleSetRow(found, digest, team_id, body, self._tx.now))
-        self._interned[id(chosen_from)] = (chosen_from, found)
-        return found
+            self.sets.append(EligibleSetRow(found, digest, team_id, chosen_from.body(), self._tx.now))
+        self._interned[id(chosen_from)] = (chosen_from, found, digest)
+        return found, digest
 
 
-def entry_text(e: LedgerRow) -> str:
-    """What an entry's hash is over, besides the hash before."""
+def read_entries(conn: Connection, team_id: int) -> Iterator[tuple[LedgerRow, str]]:
+    """All entries of a team in order, each with the digest of its eligible set ("" without one)."""
+    query = (
+        select(ledger, eligible_set.c.hash.label("digest"))
+        .outerjoin(eligible_set, eligible_set.c.id == ledger.c.set_id)
+        .where(ledger.c.team_id == team_id)
+        .order_by(ledger.c.seq)
+    )
+    for row in conn.execution_options(yield_per=1000).execute(query):
+        *values, digest = row
+        entry = LedgerRow._make(values)
+        yield entry, digest or ("" if entry.set_id is None else f"no set {entry.set_id}")
+
+
+def set_digest(team_id: int, body: str) -> str:
+    """The name of an eligible set: what its entries' hashes cover."""
+    return hashlib.sha256(f"{team_id}|{body}".encode()).hexdigest()
+
+
+def entry_text(e: LedgerRow, digest: str) -> str:
+    """What an entry's hash is over, besides the hash before; `digest` of its eligible set, "" without one."""
     return (
-        f"{e.team_id}|{e.seq}|{e.task_id}|{e.event}|{e.set_id or ''}|{e.taker_id or ''}|{e.giver_id or ''}|"
+        f"{e.team_id}|{e.seq}|{e.task_id}|{e.event}|{digest}|{e.taker_id or ''}|{e.giver_id or ''}|"
         f"{e.units}|{e.taker_credit}|{e.credits}|{e.actor}|{e.reason or ''}|{e.at}|{e.correlation_id}"
     )
 

@@ -15,19 +15,68 @@ Pure: no SQL, no clock. `Roster` is the state of one team's head row while its l
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import gcd
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 UNIT = 144_403_552_893_600
 RULE_VERSION = 1
+NOT_REACTING = "not_reacting"
 _HALF = UNIT // 2
+
+
+class Rules(NamedTuple):
+    """What a member may be dealt; an empty set allows everything."""
+
+    channels: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
+    skills: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Rules:
+        """Out of their stored form: {"channels": [...], "languages": [...], "skills": [...]}."""
+        return cls(*(frozenset(body.get(name, ())) for name in cls._fields))
+
+    def body(self) -> dict[str, list[str]]:
+        """Their stored form; what allows everything is left out."""
+        return {name: sorted(allowed) for name, allowed in self._asdict().items() if allowed}
+
+
+class Needs(NamedTuple):
+    """What a task asks of who takes it; an empty text asks nothing."""
+
+    account: str = ""
+    language: str = ""
+    skill: str = ""
+
+    @classmethod
+    def of(cls, stored: str) -> Needs:
+        """Out of `task.needs`."""
+        body = json.loads(stored)
+        return cls(*(str(body.get(name, "")) for name in cls._fields))
+
+
+@lru_cache(maxsize=1024)
+def needs_text(needs: Needs) -> str:
+    """As `task.needs` keeps it: canonical JSON without what asks nothing."""
+    asked = {name: value for name, value in needs._asdict().items() if value}
+    return json.dumps(asked, separators=(",", ":"), ensure_ascii=False)
+
+
+ANYTHING = Rules()
+NOTHING = Needs()
 
 
 @dataclass(slots=True)
 class Member:
-    """A membership as the head row keeps it. `limit` None: no limit of open work."""
+    """A membership as the head row keeps it.
+
+    limit   most open work he may have; None: no limit
+    off     why he is off duty by the calendar ("off_shift", "absent", "paused"), "" on duty
+    silent  he let a task pass and has not acted since
+    """
 
     id: int
     staff_id: int
@@ -37,17 +86,54 @@ class Member:
     last: int = 0
     load: int = 0
     closed: bool = False
+    off: str = ""
+    silent: bool = False
+    rules: Rules = ANYTHING
+
+    @property
+    def away(self) -> str:
+        """Why he is dealt nothing, whatever the task; "" for who is there."""
+        return self.off or (NOT_REACTING if self.silent else "")
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRules:
+    """The team's own settings as far as dealing asks for them. Times in milliseconds.
+
+    reaction   how soon who was dealt a task has to react; None: no clock
+    pass_on    give it to somebody else when he does not
+    gather     who starts within so long of the first is dealt the night's tasks with him
+    """
+
+    reaction: int | None = None
+    pass_on: bool = True
+    gather: int = 900_000
+    returning: bool = True
+    intercept: bool = True
+    language: str = ""
+    timezone: str = "Europe/Kyiv"
 
 
 @dataclass(slots=True)
 class Roster:
-    """A team under its lock: the house, all members (open and closed), the next entry's number."""
+    """A team under its lock: the house, all members (open and closed), the next entry's number.
+
+    due_at      when somebody comes or goes by the calendar; None: never
+    checked_at  when that was last looked at (a clock set back makes it look again)
+    """
 
     team_id: int
     seq: int
     hash: str
     house: int = 0
     members: dict[int, Member] = field(default_factory=dict)
+    rules: TeamRules = field(default_factory=TeamRules)
+    due_at: int | None = None
+    checked_at: int = 0
+
+    def stale(self, now: int) -> bool:
+        """Has the calendar to be asked again before anybody is chosen?"""
+        return self.due_at is not None and (now >= self.due_at or now < self.checked_at)
 
     def total(self) -> int:
         """The sum over memberships and house: 0 after every entry."""
@@ -63,7 +149,8 @@ class EligibleSet:
     """Who could be dealt to, and who could not and why, with the constants of the division.
 
     ids, shares    ascending by id, in step
-    excluded       (membership id, reason) ascending; reasons: "limit", "held_before"
+    excluded       (membership id, reason) ascending by id; the reason is the first that applies of
+                   off_shift | absent | paused | not_reacting, channel, language, skill, held_before, limit
     grants         what each of ids gets for one task, in units; price what the taker pays
     """
 
@@ -104,7 +191,7 @@ def divide(shares: Sequence[int]) -> tuple[tuple[int, ...], int]:
     return tuple(share // common * each for share in shares), each * total
 
 
-def eligible_set(roster: Roster, held_before: Iterable[int] = ()) -> EligibleSet:
+def eligible_set(roster: Roster, held_before: Iterable[int] = (), needs: Needs = NOTHING) -> EligibleSet:
     """Who of the team may be dealt a task right now; `held_before` had it and let it go."""
     held = frozenset(held_before)
     ids: list[int] = []
@@ -112,15 +199,26 @@ def eligible_set(roster: Roster, held_before: Iterable[int] = ()) -> EligibleSet
     for member in sorted(roster.members.values(), key=lambda m: m.id):
         if member.closed:
             continue
-        if member.id in held:
-            excluded.append((member.id, "held_before"))
-        elif member.limit is not None and member.load >= member.limit:
-            excluded.append((member.id, "limit"))
+        reason = why_not(member, held, needs)
+        if reason:
+            excluded.append((member.id, reason))
         else:
             ids.append(member.id)
     shares = tuple(roster.members[i].share for i in ids)
     grants, price = divide(shares)
     return EligibleSet(tuple(ids), shares, tuple(excluded), grants, price)
+
+
+def why_not(member: Member, held_before: frozenset[int], needs: Needs) -> str:
+    """The first reason against a member, "" for none."""
+    if member.away:
+        return member.away
+    for name, needed, allowed in zip(("channel", "language", "skill"), needs, member.rules, strict=True):
+        if needed and allowed and needed not in allowed:
+            return name
+    if member.id in held_before:
+        return "held_before"
+    return "limit" if member.limit is not None and member.load >= member.limit else ""
 
 
 def deal(roster: Roster, chosen_from: EligibleSet) -> Choice:
@@ -169,6 +267,22 @@ def move(roster: Roster, from_id: int, to_id: int, price: int) -> Choice:
     return Choice(to_id, price, (), _pay(roster, roster.members[to_id], price))
 
 
+def keep_with(roster: Roster, holder_id: int) -> None:
+    """A follow-up of what somebody had already: it stays with him, no grants, no charge."""
+    roster.seq += 1
+    roster.members[holder_id].load += 1
+
+
+def undo_void(roster: Roster, holder_id: int, price: int) -> int:
+    """It was no spam after all: the reverse of `give_back`. Returns the holder's credit."""
+    holder = roster.members[holder_id]
+    holder.credit -= price
+    holder.load += 1
+    roster.house += price
+    roster.seq += 1
+    return holder.credit
+
+
 def give_back(roster: Roster, holder_id: int, price: int) -> int:
     """Back to the queue, or void: the holder gets it back, the house pays. Returns the holder's credit."""
     holder = roster.members[holder_id]
@@ -182,6 +296,11 @@ def give_back(roster: Roster, holder_id: int, price: int) -> int:
 def finish(roster: Roster, holder_id: int) -> None:
     """Complete or snooze: the load shrinks, no credit moves, no entry is written."""
     roster.members[holder_id].load -= 1
+
+
+def resume(roster: Roster, holder_id: int) -> None:
+    """Reopen, or the end of a snooze: the load grows, no credit moves, no entry is written."""
+    roster.members[holder_id].load += 1
 
 
 def _grant(roster: Roster, chosen_from: EligibleSet) -> tuple[list[Member], tuple[int, ...]]:

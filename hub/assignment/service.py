@@ -1,133 +1,59 @@
-"""Use cases that touch load, eligibility or credit. Each locks its team first, then looks at anything.
+"""What people do with tasks. Each verb locks the task's team first, then looks at anything.
 
 A task's holder is a membership. What a verb does to the credits stands in `policy`; here it is written:
 the entry, the task, the head row, the journal, a notice to who has it now. Whatever frees a place deals
-the queue in the same transaction.
+the queue in the same transaction (`Bench.close`).
 """
 
 from __future__ import annotations
 
-import json
-
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert
 
 from hub.access.model import Actor, May
-from hub.assignment import ledger
-from hub.assignment.ledger import Entries
+from hub.assignment.bench import Bench
 from hub.assignment.policy import (
     EligibleSet,
     Member,
-    Roster,
-    deal,
-    deal_again,
+    Needs,
     deal_to,
     eligible_set,
     finish,
     give_back,
+    keep_with,
     move,
+    needs_text,
+    resume,
     take_again,
 )
+from hub.assignment.policy import undo_void as charge_again
 from hub.db import tables as t
 from hub.db.rows import TaskRow
 from hub.db.tx import Tx
+from hub.kernel.clock import DAY, MINUTE, Instant
 from hub.kernel.errors import (
     AccessDenied,
     AlreadyClaimed,
     FieldProblem,
     InputRejected,
-    NotFound,
     RuleSaysNo,
     TransitionRefused,
-    VersionConflict,
 )
-from hub.outbox.put import put_notice
+from hub.requests import store as requests
 from hub.requests.model import UNCHARGED, Closing, Outcome
 from hub.requests.service import close as close_request
-from hub.requests.service import note
+from hub.requests.service import move_to_team, note, put_off
+from hub.requests.service import reopen as reopen_request
 from hub.tasks import store
-from hub.tasks.model import HELD, TaskState, Verb, after
+from hub.tasks.model import HELD, OPEN, TaskState, Verb, after
 
-QUEUE_AT_ONCE = 200
-
-
-class Bench:
-    """One locked team inside one transaction: its roster, its new entries; `close` writes both."""
-
-    def __init__(self, tx: Tx, actor: Actor, team_id: int) -> None:
-        self.tx = tx
-        self.actor = actor
-        self.roster: Roster = ledger.load_roster(tx, team_id)
-        self.entries = Entries(tx, actor.label)
-
-    def task(self, task_id: int, expected_version: int | None) -> TaskRow:
-        """The task as it is now that the team is locked. Raises VersionConflict, NotFound."""
-        row = store.get(self.tx.conn, task_id)
-        if expected_version is not None and row.version != expected_version:
-            raise VersionConflict(
-                f"task {task_id} was changed by somebody else",
-                version=row.version,
-                assignee_id=row.assignee_id,
-            )
-        return row
-
-    def give(self, row: TaskRow, member: Member, seq: int, paid: int, state: TaskState) -> TaskRow:
-        """Write who has a task now, and tell him unless he did it himself."""
-        tx = self.tx
-        changed = store.save(
-            tx,
-            row,
-            state=state,
-            membership_id=member.id,
-            assignee_id=member.staff_id,
-            entry_seq=seq,
-            paid_units=paid,
-            assigned_at=tx.now,
-            accepted_at=tx.now if state is TaskState.ACCEPTED else None,
-            actor=self.actor.label,
-        )
-        if member.staff_id != self.actor.staff_id:
-            put_notice(tx, "task_assigned", member.staff_id, row.id)
-        return changed
-
-    def close(self) -> None:
-        """Deal what waits, then write entries, facts and the head row."""
-        deal_queue(self)
-        self.tx.insert(
-            {
-                t.eligible_set: self.entries.sets,
-                t.ledger: self.entries.rows,
-                t.eligibility_fact: self.entries.facts,
-            }
-        )
-        ledger.save_roster(self.tx, self.roster)
+MAX_SNOOZE = 366 * DAY
 
 
 def _open_bench(tx: Tx, actor: Actor, task_id: int, expected_version: int | None) -> tuple[Bench, TaskRow]:
+    """Lock the task's team and read the task; whoever opens it acts, and so is back if he was silent."""
     bench = Bench(tx, actor, store.get(tx.conn, task_id).team_id)
+    bench.acted()
     return bench, bench.task(task_id, expected_version)
-
-
-def deal_queue(bench: Bench) -> int:
-    """Deal waiting tasks, oldest first, for as long as somebody can take one. Returns how many."""
-    dealt = 0
-    if not eligible_set(bench.roster).ids:
-        return dealt
-    for row in store.waiting(bench.tx.conn, bench.roster.team_id, QUEUE_AT_ONCE):
-        chosen_from = eligible_set(bench.roster, json.loads(row.held_by))
-        if chosen_from.ids:
-            _deal_waiting(bench, row, chosen_from)
-            dealt += 1
-    return dealt
-
-
-def _deal_waiting(bench: Bench, row: TaskRow, chosen_from: EligibleSet) -> None:
-    again = row.paid_units > 0
-    choice = (
-        deal_again(bench.roster, chosen_from, row.paid_units) if again else deal(bench.roster, chosen_from)
-    )
-    event = "deal_again" if again else "deal"
-    entry = bench.entries.dealt(bench.roster, event, row.id, chosen_from, choice, row.correlation_id)
-    bench.give(row, bench.roster.members[choice.taker], entry.seq, choice.price, TaskState.ASSIGNED)
 
 
 # --- verbs -------------------------------------------------------------------------------------------
@@ -144,8 +70,10 @@ def claim(
     bench, row = _open_bench(tx, actor, task_id, expected_version)
     me = _membership(bench, actor)
     state = TaskState(row.state)
-    if state in HELD and row.membership_id == me.id:
-        return row if state is TaskState.ACCEPTED else _accept(bench, row)
+    if row.membership_id == me.id and state in OPEN:
+        changed = row if state is TaskState.ACCEPTED else _accept(bench, row)
+        bench.close()
+        return changed
     if state is TaskState.ACCEPTED and not intercept:
         raise AlreadyClaimed(f"task {task_id} is taken", assignee_id=str(row.assignee_id))
     after(Verb.CLAIM, state)
@@ -165,9 +93,34 @@ def accept(tx: Tx, actor: Actor, task_id: int, *, expected_version: int | None =
     bench, row = _open_bench(tx, actor, task_id, expected_version)
     after(Verb.ACCEPT, TaskState(row.state))
     _require_holder(bench, row, actor)
-    if row.state == TaskState.ACCEPTED:
-        return row
-    return _accept(bench, row)
+    changed = row if row.state == TaskState.ACCEPTED else _accept(bench, row)
+    bench.close()
+    return changed
+
+
+def snooze(
+    tx: Tx, actor: Actor, task_id: int, until: Instant, *, expected_version: int | None = None
+) -> TaskRow:
+    """Put a task off: it stays its person's, frees his place, and wakes by itself."""
+    actor.require(May.WORK)
+    if not tx.now + MINUTE <= until <= tx.now + MAX_SNOOZE:
+        raise InputRejected(
+            "a task is put off to a moment to come",
+            [FieldProblem("until", "name a time between a minute and a year from now")],
+        )
+    bench, row = _open_bench(tx, actor, task_id, expected_version)
+    target = after(Verb.SNOOZE, TaskState(row.state))
+    _require_holder(bench, row, actor)
+    if row.state in HELD:
+        assert row.membership_id is not None
+        finish(bench.roster, row.membership_id)
+        bench.load_fact(row, -1)
+    if row.request_id is not None:
+        put_off(tx, actor, row.request_id, until)
+    changed = store.save(tx, row, state=target, snoozed_until_at=until, react_by_at=None, actor=actor.label)
+    note(tx, actor, "task", task_id, "snoozed", body={"until": until})
+    bench.close()
+    return changed
 
 
 def complete(
@@ -185,7 +138,8 @@ def complete(
         close_request(tx, actor, row.request_id, closing)
     if state in HELD and row.membership_id is not None:
         finish(bench.roster, row.membership_id)
-        bench.entries.fact(bench.roster, row.membership_id, "load", {"task": str(task_id), "by": -1}, tx.now)
+        bench.load_fact(row, -1)
+    _remember_owner(tx, row)
     changed = store.save(
         tx,
         row,
@@ -233,7 +187,7 @@ def release(
     bench, row = _open_bench(tx, actor, task_id, expected_version)
     after(Verb.RELEASE, TaskState(row.state))
     _require_holder(bench, row, actor)
-    _back_to_queue(bench, row, "release", reason)
+    bench.back_to_queue(row, "release", reason, let_go=True)
     note(tx, actor, "task", task_id, "released", reason=reason)
     bench.close()
     return store.get(tx.conn, task_id)
@@ -254,6 +208,7 @@ def void(
     target = after(Verb.VOID, TaskState(row.state))
     _require_holder(bench, row, actor)
     if row.membership_id is not None:
+        bench.count_again(row)
         credit = give_back(bench.roster, row.membership_id, row.paid_units)
         bench.entries.add(
             bench.roster,
@@ -275,6 +230,76 @@ def void(
     return changed
 
 
+def undo_void(tx: Tx, actor: Actor, task_id: int, *, expected_version: int | None = None) -> TaskRow:
+    """It was no spam after all: the task is its person's again, and paid for again. By the head."""
+    actor.require(May.LEAD)
+    bench, row = _open_bench(tx, actor, task_id, expected_version)
+    after(Verb.UNDO_VOID, TaskState(row.state))
+    if row.outcome not in UNCHARGED:
+        raise TransitionRefused("this task was not called spam or doubled", state=row.state)
+    _require_no_other(tx, row)
+    if row.membership_id is not None:
+        credit = charge_again(bench.roster, row.membership_id, row.paid_units)
+        bench.entries.add(
+            bench.roster,
+            "undo_void",
+            task_id=task_id,
+            units=row.paid_units,
+            correlation_id=tx.correlation_id,
+            taker=row.membership_id,
+            credit_after=credit,
+        )
+    changed = _again(bench, row)
+    note(tx, actor, "task", task_id, "void_undone")
+    bench.close()
+    return store.get(tx.conn, changed.id)
+
+
+def reopen(tx: Tx, actor: Actor, task_id: int, *, expected_version: int | None = None) -> TaskRow:
+    """A finished task is open again, with its person; no credit moves."""
+    actor.require(May.WORK)
+    bench, row = _open_bench(tx, actor, task_id, expected_version)
+    after(Verb.REOPEN, TaskState(row.state))
+    if not actor.may(May.LEAD) and row.assignee_id != actor.staff_id:
+        raise AccessDenied("its person or the head can reopen a task")
+    _require_no_other(tx, row)
+    if row.membership_id is not None:
+        resume(bench.roster, row.membership_id)
+        bench.load_fact(row, 1)
+    changed = _again(bench, row)
+    note(tx, actor, "task", task_id, "reopened")
+    bench.close()
+    return store.get(tx.conn, changed.id)
+
+
+def to_team(
+    tx: Tx, actor: Actor, task_id: int, team_id: int, reason: str, *, expected_version: int | None = None
+) -> TaskRow:
+    """Give a request to another team: its person is given his task back, a new one is dealt there."""
+    actor.require(May.WORK)
+    own = store.get(tx.conn, task_id).team_id
+    if team_id == own:
+        raise RuleSaysNo("the task is in this team already")
+    benches = {i: Bench(tx, actor, i) for i in sorted((own, team_id))}  # one lock order: ascending
+    bench = benches[own]
+    bench.acted()
+    row = bench.task(task_id, expected_version)
+    target = after(Verb.TO_TEAM, TaskState(row.state))
+    _require_holder(bench, row, actor)
+    if row.membership_id is not None:
+        row = bench.back_to_queue(row, "other_team", reason, let_go=False)
+    store.save(tx, row, state=target, done_at=tx.now, outcome="other_team", reason=reason, actor=actor.label)
+    if row.request_id is not None:
+        move_to_team(tx, actor, row.request_id, team_id, reason)
+    moved = _new_task(
+        tx, actor, team_id, row.kind, row.title, row.request_id, row.subject_id, Needs.of(row.needs)
+    )
+    note(tx, actor, "task", task_id, "to_team", reason=reason, body={"task": str(moved.id)})
+    for one in benches.values():
+        one.close()
+    return store.get(tx.conn, moved.id)
+
+
 def open_task(
     tx: Tx,
     actor: Actor,
@@ -284,21 +309,141 @@ def open_task(
     title: str,
     request_id: int | None = None,
     subject_id: int | None = None,
+    needs: Needs = Needs(),  # noqa: B008 - a NamedTuple cannot be changed
+    to_staff_id: int | None = None,
 ) -> TaskRow:
-    """A task that no delivery brought: a call taken by hand, a question of the tracking. Dealt at once."""
+    """A task that no delivery brought: a call taken by hand, a question of the tracking.
+
+    Dealt at once; or given to a person (`to_staff_id`), which is charged like a first assignment by hand.
+    """
     bench = Bench(tx, actor, team_id)
-    row = TaskRow(
-        tx.new_id(), team_id, request_id, kind, TaskState.WAITING, None, None, title, None, 0, "[]", tx.now,
-        None, None, None, None, None, None, None, subject_id, actor.label, tx.correlation_id, tx.now,
-    )  # fmt: skip
-    tx.insert({t.task: [row]})
+    row = _new_task(tx, actor, team_id, kind, title, request_id, subject_id, needs)
+    if to_staff_id is not None:
+        member = bench.roster.by_staff(to_staff_id)
+        if member is None:
+            raise InputRejected(
+                "this person is not in the team", [FieldProblem("assignee_id", "name an open member")]
+            )
+        own = to_staff_id == actor.staff_id
+        _take_waiting(bench, row, member, "by_hand", TaskState.ACCEPTED if own else TaskState.ASSIGNED)
     bench.close()
     return store.get(tx.conn, row.id)
 
 
-def _accept(bench: Bench, row: TaskRow) -> TaskRow:
+def wake(bench: Bench, row: TaskRow) -> TaskRow:
+    """A snoozed task's time has come, or its customer wrote: its person is asked again."""
+    bench.count_again(row)
     changed = store.save(
-        bench.tx, row, state=TaskState.ACCEPTED, accepted_at=bench.tx.now, actor=bench.actor.label
+        bench.tx,
+        row,
+        state=TaskState.ASSIGNED,
+        snoozed_until_at=None,
+        assigned_at=bench.tx.now,
+        react_by_at=bench.react_by(),
+        actor=bench.actor.label,
+    )
+    note(bench.tx, bench.actor, "task", row.id, "woken")
+    member = bench.roster.members[_holder(changed)]
+    if member.closed or member.off == "absent":
+        return bench.back_to_queue(changed, "hand_over", member.off or "left the team", let_go=False)
+    return changed
+
+
+def follow_up(bench: Bench, row: TaskRow, member: Member) -> TaskRow:
+    """A new task about what somebody has just finished stays with him: no grants, no charge."""
+    keep_with(bench.roster, member.id)
+    entry = bench.entries.add(
+        bench.roster,
+        "follow_up",
+        task_id=row.id,
+        units=0,
+        correlation_id=row.correlation_id,
+        taker=member.id,
+        credit_after=member.credit,
+    )
+    return bench.give(row, member, entry.seq, 0, TaskState.ASSIGNED)
+
+
+def _new_task(
+    tx: Tx,
+    actor: Actor,
+    team_id: int,
+    kind: str,
+    title: str,
+    request_id: int | None,
+    subject_id: int | None,
+    needs: Needs,
+) -> TaskRow:
+    row = TaskRow(
+        tx.new_id(), team_id, request_id, kind, TaskState.WAITING, None, None, title, None, 0, "[]", tx.now,
+        None, None, None, None, None, None, None, subject_id, actor.label, tx.correlation_id, tx.now,
+        needs=needs_text(needs),
+    )  # fmt: skip
+    tx.insert({t.task: [row]})
+    return row
+
+
+def _again(bench: Bench, row: TaskRow) -> TaskRow:
+    """Done or void, and open again: with its person, in the queue where it has none or he has left."""
+    tx = bench.tx
+    if row.request_id is not None:
+        reopen_request(tx, bench.actor, row.request_id)
+    changed = store.save(
+        tx,
+        row,
+        state=TaskState.WAITING if row.membership_id is None else TaskState.ASSIGNED,
+        done_at=None,
+        outcome=None,
+        reason=None,
+        assigned_at=None if row.membership_id is None else tx.now,
+        accepted_at=None,
+        react_by_at=None if row.membership_id is None else bench.react_by(),
+        actor=bench.actor.label,
+    )
+    if row.membership_id is not None and bench.roster.members[row.membership_id].closed:
+        return bench.back_to_queue(changed, "hand_over", "left the team", let_go=False)
+    return changed
+
+
+def _require_no_other(tx: Tx, row: TaskRow) -> None:
+    other = store.open_of_request(tx.conn, row.request_id) if row.request_id is not None else None
+    if other is not None:
+        raise RuleSaysNo("the request has another open task", task_id=str(other.id))
+
+
+def _remember_owner(tx: Tx, row: TaskRow) -> None:
+    """Whose customer it is: asked when the contact writes again. The team's lock keeps it single."""
+    if row.request_id is None or row.membership_id is None:
+        return
+    owner = t.contact_owner
+    contact_id = requests.get(tx.conn, row.request_id).contact_id
+    tx.execute(delete(owner).where(owner.c.contact_id == contact_id, owner.c.team_id == row.team_id))
+    tx.execute(
+        insert(owner).values(
+            contact_id=contact_id,
+            team_id=row.team_id,
+            membership_id=row.membership_id,
+            request_id=row.request_id,
+            closed_at=tx.now,
+        )
+    )
+
+
+def _holder(row: TaskRow) -> int:
+    assert row.membership_id is not None
+    return row.membership_id
+
+
+def _accept(bench: Bench, row: TaskRow) -> TaskRow:
+    bench.count_again(row)
+    changed = store.save(
+        bench.tx,
+        row,
+        state=TaskState.ACCEPTED,
+        accepted_at=bench.tx.now,
+        snoozed_until_at=None,
+        react_by_at=None,
+        actor=bench.actor.label,
     )
     note(bench.tx, bench.actor, "task", row.id, "accepted")
     return changed
@@ -312,7 +457,7 @@ def _take_waiting(
     if row.paid_units > 0:
         choice = take_again(bench.roster, member.id, row.paid_units)
     else:
-        chosen_from = eligible_set(bench.roster)
+        chosen_from = eligible_set(bench.roster, needs=Needs.of(row.needs))
         choice = deal_to(bench.roster, chosen_from, member.id)
     entry = bench.entries.add(
         bench.roster,
@@ -333,6 +478,7 @@ def _move(
     bench: Bench, row: TaskRow, member: Member, event: str, state: TaskState, reason: str | None
 ) -> TaskRow:
     assert row.membership_id is not None
+    bench.count_again(row)
     choice = move(bench.roster, row.membership_id, member.id, row.paid_units)
     entry = bench.entries.add(
         bench.roster,
@@ -346,32 +492,6 @@ def _move(
         reason=reason,
     )
     return bench.give(row, member, entry.seq, choice.price, state)
-
-
-def _back_to_queue(bench: Bench, row: TaskRow, event: str, reason: str) -> None:
-    assert row.membership_id is not None
-    credit = give_back(bench.roster, row.membership_id, row.paid_units)
-    bench.entries.add(
-        bench.roster,
-        event,
-        task_id=row.id,
-        units=row.paid_units,
-        correlation_id=row.correlation_id,
-        giver=row.membership_id,
-        credit_after=credit,
-        reason=reason or None,
-    )
-    store.save(
-        bench.tx,
-        row,
-        state=TaskState.WAITING,
-        membership_id=None,
-        assignee_id=None,
-        assigned_at=None,
-        accepted_at=None,
-        held_by=json.dumps(sorted({*json.loads(row.held_by), row.membership_id})),
-        actor=bench.actor.label,
-    )
 
 
 def _membership(bench: Bench, actor: Actor) -> Member:
@@ -399,109 +519,5 @@ def _require_holder(bench: Bench, row: TaskRow, actor: Actor) -> None:
 def _require_intercept(bench: Bench, actor: Actor) -> None:
     if actor.may(May.LEAD):
         return
-    settings = bench.tx.execute(
-        select(t.team.c.settings).where(t.team.c.id == bench.roster.team_id)
-    ).scalar_one()
-    if not json.loads(settings).get("intercept", True):
+    if not bench.roster.rules.intercept:
         raise AccessDenied("in this team only the head takes over tasks of others")
-
-
-# --- members -----------------------------------------------------------------------------------------
-
-
-def join_team(
-    tx: Tx, actor: Actor, team_id: int, staff_id: int, share: int = 1, limit: int | None = None
-) -> int:
-    """A person joins a team at credit 0 and is dealt what waits. Returns the membership's id."""
-    actor.require(May.LEAD)
-    check_share(share, limit)
-    bench = Bench(tx, actor, team_id)
-    if bench.roster.by_staff(staff_id) is not None:
-        raise RuleSaysNo("this person is in the team already")
-    works = tx.execute(select(t.staff.c.state).where(t.staff.c.id == staff_id)).scalar_one_or_none()
-    if works != "active":
-        raise RuleSaysNo("this person works here no more")
-    membership_id = tx.new_id()
-    tx.execute(
-        insert(t.membership).values(
-            id=membership_id,
-            team_id=team_id,
-            staff_id=staff_id,
-            share=share,
-            open_limit=limit,
-            opened_at=tx.now,
-        )
-    )
-    bench.roster.members[membership_id] = Member(membership_id, staff_id, share, limit)
-    bench.entries.fact(
-        bench.roster,
-        membership_id,
-        "member",
-        {"staff": str(staff_id), "share": share, "limit": limit},
-        tx.now,
-    )
-    bench.close()
-    return membership_id
-
-
-def change_member(
-    tx: Tx,
-    actor: Actor,
-    team_id: int,
-    staff_id: int,
-    *,
-    share: int | None,
-    limit: int | None,
-    unlimited: bool = False,
-) -> None:
-    """Change a share or a limit from now on; a raised limit is filled from the queue at once."""
-    actor.require(May.LEAD)
-    check_share(1 if share is None else share, limit)
-    bench = Bench(tx, actor, team_id)
-    member = _require_member(bench, staff_id)
-    if share is not None and share != member.share:
-        member.share = share
-        bench.entries.fact(bench.roster, member.id, "share", share, tx.now)
-    new_limit = None if unlimited else member.limit if limit is None else limit
-    if new_limit != member.limit:
-        member.limit = new_limit
-        bench.entries.fact(bench.roster, member.id, "limit", new_limit, tx.now)
-    tx.execute(
-        update(t.membership)
-        .where(t.membership.c.id == member.id)
-        .values(share=member.share, open_limit=member.limit)
-    )
-    bench.close()
-
-
-def leave_team(tx: Tx, actor: Actor, team_id: int, staff_id: int) -> None:
-    """The membership closes and keeps its balance; everything open is handed over."""
-    actor.require(May.LEAD)
-    bench = Bench(tx, actor, team_id)
-    member = _require_member(bench, staff_id)
-    for row in store.held(tx.conn, member.id):
-        if row.state == TaskState.SNOOZED:
-            member.load += 1  # a snoozed task is no load; handing it over takes one off
-        _back_to_queue(bench, row, "hand_over", "left the team")
-    member.closed = True
-    tx.execute(update(t.membership).where(t.membership.c.id == member.id).values(closed_at=tx.now))
-    bench.entries.fact(bench.roster, member.id, "member", None, tx.now)
-    bench.close()
-
-
-def _require_member(bench: Bench, staff_id: int) -> Member:
-    member = bench.roster.by_staff(staff_id)
-    if member is None:
-        raise NotFound("this person is not in the team")
-    return member
-
-
-def check_share(share: int, limit: int | None) -> None:
-    """Raises InputRejected naming what is out of bounds."""
-    problems: list[FieldProblem] = []
-    if not 1 <= share <= 1000:
-        problems.append(FieldProblem("share", "a share is a whole number from 1 to 1000"))
-    if limit is not None and not 0 <= limit <= 100_000:
-        problems.append(FieldProblem("limit", "a limit is a whole number from 0 to 100000"))
-    if problems:
-        raise InputRejected("the share or the limit is out of bounds", problems)

@@ -20,7 +20,7 @@ import structlog
 from hub.access.model import Role
 from hub.access.store import add_token
 from hub.app import CLI, opened
-from hub.assignment.service import join_team
+from hub.assignment.members import join_team
 from hub.cli.run import serve_forever
 from hub.kernel.clock import SystemClock
 from hub.settings import Loaded, build

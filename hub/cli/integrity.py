@@ -9,10 +9,8 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import Connection
 
-from hub.assignment.ledger import GENESIS, chain, entry_text, parse_head
+from hub.assignment.ledger import GENESIS, chain, entry_text, peek, read_entries
 from hub.assignment.policy import UNIT, Roster
-from hub.db.locks import HeadRow
-from hub.db.rows import LedgerRow
 from hub.db.tables import eligible_set, ledger, ledger_head, order_journal, orders, task
 from hub.orders.model import EntryRow, OrderRow
 from hub.orders.service import GENESIS as ORDER_GENESIS
@@ -63,8 +61,8 @@ def _orphans(conn: Connection) -> Iterator[dict[str, Any]]:
 
 def _ledgers(conn: Connection) -> Iterator[dict[str, Any]]:
     """Each team: no gap, an unbroken chain, a sum of zero, loads as the tasks say."""
-    for head in conn.execute(select(ledger_head)):
-        roster = parse_head(HeadRow(head.team_id, head.seq, head.hash, head.state))
+    for team_id in conn.execute(select(ledger_head.c.team_id)).scalars().all():
+        roster = peek(conn, team_id)
         yield from _chain(conn, roster)
         if roster.total() != 0:
             yield _finding("credits do not add up to zero", f"team {roster.team_id}: {roster.total()}")
@@ -73,13 +71,11 @@ def _ledgers(conn: Connection) -> Iterator[dict[str, Any]]:
 
 def _chain(conn: Connection, roster: Roster) -> Iterator[dict[str, Any]]:
     before, last = GENESIS, 0
-    entries = select(ledger).where(ledger.c.team_id == roster.team_id).order_by(ledger.c.seq)
-    for last, row in enumerate(conn.execute(entries), 1):
-        entry = LedgerRow._make(row)
+    for last, (entry, digest) in enumerate(read_entries(conn, roster.team_id), 1):
         if entry.seq != last:
             yield _finding("ledger has a gap", f"team {roster.team_id}, before entry {entry.seq}")
             return
-        before = chain(before, entry_text(entry))
+        before = chain(before, entry_text(entry, digest))
         if before != entry.hash:
             yield _finding("ledger entry was changed", f"team {roster.team_id}, entry {entry.seq}")
             return
@@ -97,7 +93,7 @@ def _loads(conn: Connection, roster: Roster) -> Iterator[dict[str, Any]]:
 
 
 def _sets(conn: Connection) -> Iterator[dict[str, Any]]:
-    """The chain covers an entry's set by its id only: the set itself is named by its hash."""
+    """The chain covers the name of an entry's set; the name is the hash of what is in it."""
     for row in conn.execute(select(eligible_set)):
         if hashlib.sha256(f"{row.team_id}|{row.body}".encode()).hexdigest() != row.hash:
             yield _finding("eligible set was changed", f"set {row.id}")
@@ -121,8 +117,7 @@ def _journals(conn: Connection) -> Iterator[dict[str, Any]]:
 def balances(conn: Connection, team_name: str) -> list[dict[str, Any]]:
     """Received and due, in tasks, for every open member."""
     team = staff.team_by_name(conn, team_name)
-    head = conn.execute(select(ledger_head).where(ledger_head.c.team_id == team.id)).one()
-    roster = parse_head(HeadRow(head.team_id, head.seq, head.hash, head.state))
+    roster = peek(conn, team.id)
     names = {record.id: record.name for record in staff.all_staff(conn)}
     got = select(ledger.c.taker_id, func.count()).where(ledger.c.team_id == team.id)
     received = {row[0]: row[1] for row in conn.execute(got.group_by(ledger.c.taker_id))}

@@ -40,7 +40,7 @@ def staff_add(
 ) -> None:
     """Add a person; `hub staff invite` then gives the link with which he signs in."""
     from hub.app import CLI  # noqa: PLC0415
-    from hub.assignment.service import join_team  # noqa: PLC0415
+    from hub.assignment.members import join_team  # noqa: PLC0415
     from hub.staff import service, store  # noqa: PLC0415
 
     with hub_of(config) as hub:
@@ -99,7 +99,7 @@ def staff_set(
 ) -> None:  # fmt: skip
     """Change share and limit in a team (joining it where needed), or the roles. PERSON is an id, login or name."""
     from hub.app import CLI  # noqa: PLC0415
-    from hub.assignment import service  # noqa: PLC0415
+    from hub.assignment import members  # noqa: PLC0415
     from hub.staff import store  # noqa: PLC0415
 
     if share is None and limit is None and not no_limit and not roles:
@@ -113,11 +113,11 @@ def staff_set(
             if share is not None or limit is not None or no_limit:
                 wanted = store.team_by_name(tx.conn, team)
                 if any(m.team_id == wanted.id for m in record.memberships):
-                    service.change_member(
+                    members.change_member(
                         tx, CLI, wanted.id, record.id, share=share, limit=limit, unlimited=no_limit
                     )
                 else:
-                    service.join_team(tx, CLI, wanted.id, record.id, share or 1, limit)
+                    members.join_team(tx, CLI, wanted.id, record.id, share or 1, limit)
             return record.name
 
         name = hub.db.write_now(change)
@@ -132,14 +132,14 @@ def staff_set(
 def staff_close(person: str, config: str | None, as_json: bool) -> None:
     """Somebody leaves: open work is handed over, sessions and tokens end, history keeps the name."""
     from hub.app import CLI  # noqa: PLC0415
+    from hub.assignment.members import close_staff  # noqa: PLC0415
     from hub.staff import store  # noqa: PLC0415
-    from hub.web.api.people import leave  # noqa: PLC0415
 
     with hub_of(config) as hub:
 
         def close(tx: Any) -> str:
             record = store.find(tx.conn, person)
-            leave(tx, CLI, record.id)
+            close_staff(tx, CLI, record.id)
             return record.name
 
         name = hub.db.write_now(close)

@@ -12,23 +12,33 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, select
 
 from hub.db.prepared import Prepared
-from hub.db.tables import ledger_head
+from hub.db.tables import ledger_head, team
 from hub.db.tx import Tx
 
 
 class HeadRow(NamedTuple):
-    """A locked head row as stored."""
+    """A locked head row as stored, with its team's settings."""
 
     team_id: int
     seq: int
     hash: str
     state: str
+    due_at: int | None
+    settings: str
 
 
 _LOCK = Prepared(
-    select(ledger_head.c.team_id, ledger_head.c.seq, ledger_head.c.hash, ledger_head.c.state)
+    select(
+        ledger_head.c.team_id,
+        ledger_head.c.seq,
+        ledger_head.c.hash,
+        ledger_head.c.state,
+        ledger_head.c.due_at,
+        team.c.settings,
+    )
+    .join(team, team.c.id == ledger_head.c.team_id)
     .where(ledger_head.c.team_id == bindparam("team"))
-    .with_for_update()
+    .with_for_update(of=ledger_head)
 )
 
 

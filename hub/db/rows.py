@@ -136,6 +136,8 @@ class TaskRow(NamedTuple):
     correlation_id: int
     updated_at: int
     version: int = 1
+    needs: str = "{}"
+    react_by_at: int | None = None
 
 
 class LedgerRow(NamedTuple):
@@ -227,3 +229,16 @@ class RawDocumentRow(NamedTuple):
     digest: str
     body: bytes | None
     first_seen_at: int
+
+
+class ScheduleEntryRow(NamedTuple):
+    id: int
+    staff_id: int
+    kind: str
+    body: str
+    from_at: int | None
+    until_at: int | None
+    actor: str
+    recorded_at: int
+    replaced_at: int | None = None
+    replaced_by: str | None = None

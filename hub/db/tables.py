@@ -201,6 +201,7 @@ membership = Table(
     _count("open_limit", None, null=True),
     _at("opened_at"),
     _at("closed_at", null=True),
+    _text("rules", default="{}"),  # JSON: channels, languages, skills; an absent or empty list allows all
     CheckConstraint("share >= 1", name="share_positive"),
     comment="a person in a team; share and limit as they are now, their past in eligibility_fact",
 )
@@ -219,7 +220,7 @@ eligibility_fact = Table(
     _id(),
     _ref("team_id"),
     _ref("membership_id"),
-    _key("kind"),  # member | share | limit | load | absence | shift | pause | not_reacting
+    _key("kind"),  # member | share | limit | rules | load | duty
     _text("value"),  # JSON
     _at("valid_from_at"),
     _at("recorded_at"),
@@ -229,6 +230,35 @@ eligibility_fact = Table(
 )
 Index("ix_eligibility_fact_team", eligibility_fact.c.team_id, eligibility_fact.c.id)
 
+schedule_entry = Table(
+    "schedule_entry",
+    metadata,
+    _id(),
+    Column("staff_id", BigInteger, ForeignKey("staff.id"), nullable=False),
+    _key("kind"),  # weekly | exception | absence | pause
+    _text("body"),  # JSON, see hub.staff.calendar
+    _at("from_at", null=True),  # absence, pause: the instants between which it holds
+    _at("until_at", null=True),
+    _key("actor"),
+    _at("recorded_at"),
+    _at("replaced_at", null=True),  # no longer believed since; never deleted
+    _key("replaced_by", null=True),
+    comment="when somebody works: append-only, what was believed when can be read later",
+)
+Index("ix_schedule_entry_staff", schedule_entry.c.staff_id, schedule_entry.c.id)
+
+calendar_feed = Table(
+    "calendar_feed",
+    metadata,
+    _id(),
+    _key("token_hash"),
+    Column("staff_id", BigInteger, ForeignKey("staff.id"), nullable=False),
+    _at("created_at"),
+    _at("revoked_at", null=True),
+    UniqueConstraint("token_hash"),
+    comment="secret addresses of iCalendar feeds",
+)
+
 # --- the ledger ------------------------------------------------------------------------------------
 
 ledger_head = Table(
@@ -237,7 +267,10 @@ ledger_head = Table(
     _id("team_id"),
     _count("seq"),
     _key("hash"),
-    _text("state"),  # JSON: house, members {id: [staff, share, limit, credit, last, load]}
+    _text(
+        "state"
+    ),  # JSON: house, members {id: [staff, share, limit, credit, last, load, closed, away, rules]}
+    _at("due_at", null=True),  # the next instant at which somebody comes or goes by the calendar
     comment="one row a team: everyone's credit, last number and load; the lock of all dealing",
 )
 
@@ -305,6 +338,18 @@ identity = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_identity_contact", identity.c.contact_id)
+
+contact_owner = Table(
+    "contact_owner",
+    metadata,
+    _ref("contact_id"),
+    _ref("team_id"),
+    _ref("membership_id"),  # who finished the contact's last request in this team
+    _ref("request_id"),
+    _at("closed_at"),
+    PrimaryKeyConstraint("contact_id", "team_id"),
+    comment="whose customer it is: a returning one goes to his person",
+)
 
 contact_doubt = Table(
     "contact_doubt",
@@ -465,6 +510,20 @@ task = Table(
     _ref("correlation_id"),
     _at("updated_at"),
     _count("version", 1),
+    _text("needs", default="{}"),  # JSON: account, language, skill; who may be dealt it
+    _at("react_by_at", null=True),  # its person has to react before it; null: no clock runs
+)
+Index(
+    "ix_task_react",
+    task.c.react_by_at,
+    sqlite_where=text("state = 'assigned' AND react_by_at IS NOT NULL"),
+    postgresql_where=text("state = 'assigned' AND react_by_at IS NOT NULL"),
+)
+Index(
+    "ix_task_snoozed",
+    task.c.snoozed_until_at,
+    sqlite_where=text("state = 'snoozed'"),
+    postgresql_where=text("state = 'snoozed'"),
 )
 Index(
     "uq_task_open_request",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, select, update
@@ -14,11 +14,11 @@ from hub.assignment.ledger import save_roster
 from hub.db.errors import Fault
 from hub.db.lookup import Lookup
 from hub.db.prepared import Prepared as PreparedStatement
-from hub.db.tables import account, delivery, ledger_head, request
+from hub.db.tables import account, delivery, ledger_head, request, task
 from hub.db.tx import Tx
 from hub.intake import snapshot
 from hub.intake.model import DeliveryState, Prepared, Result
-from hub.intake.plan import Plan, Planner, outcome
+from hub.intake.plan import NO_ROUTES, Plan, Planner, Route, outcome
 from hub.kernel.errors import Unavailable
 
 _BY_KEY = Lookup(
@@ -31,7 +31,9 @@ _BY_ID = Lookup((delivery.c.id, delivery.c.state, delivery.c.request_id), delive
 class IntakeCommit:
     """The `BatchHandler` of deliveries. Used by the writer's thread alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, routing: Mapping[str, Route] = NO_ROUTES) -> None:
+        """`routing`: what the accounts' settings say about language and skill."""
+        self._routing = routing
         self._tried: dict[int, int] = {}
         self._sets: dict[str, int] = {}
 
@@ -39,7 +41,7 @@ class IntakeCommit:
         """Write a batch; raises what the database raises."""
         known = snapshot.read(tx, items)
         before = {team_id: roster.seq for team_id, roster in known.rosters.items()}
-        planner = Planner(tx, known, items, self._sets)
+        planner = Planner(tx, known, items, self._sets, self._routing)
         plan = planner.run()
         self._tried = {id(item): made for item, made in zip(items, plan.delivery_ids, strict=True)}
         _change(tx, plan)
@@ -88,6 +90,8 @@ def _change(tx: Tx, plan: Plan) -> None:
         tx.execute(
             update(request).where(request.c.id.in_(plan.demoted)).values(joining=False, updated_at=tx.now)
         )
+    if plan.woken:  # due at once: the timer wakes them under the rules of waking
+        tx.execute(update(task).where(task.c.id.in_(plan.woken)).values(snoozed_until_at=tx.now))
     for request_id in plan.sent_again:
         tx.execute(
             update(request)

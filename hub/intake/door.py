@@ -63,7 +63,7 @@ class Door:
         self.accounts = accounts
         self.off = off or {}
         self.blobs = blobs
-        self._commit = IntakeCommit()
+        self._commit = IntakeCommit({name: one.route for name, one in accounts.items()})
         self._parser = Parser(self._parsed, blobs)
         self._limits = {
             name: RateLimit(account.channel.limits.rate_per_minute) for name, account in accounts.items()

@@ -21,6 +21,7 @@ import structlog
 
 from hub.intake.blobs import INLINE_UP_TO, BlobStore
 from hub.intake.model import DeliveryState, Prepared
+from hub.intake.plan import PLAIN, Route
 from hub.intake.prepare import dump, dump_headers, prepare, stored_key
 from hub.kernel import text
 from hub.kernel.errors import Unavailable
@@ -45,6 +46,7 @@ class ChannelAccount:
     team_id: int
     channel: Channel
     region: str = "UA"
+    route: Route = PLAIN
     hung_at: deque[float] = field(default_factory=lambda: deque(maxlen=HUNG_CALLS_A_MINUTE))
     pending_only: str | None = None
 

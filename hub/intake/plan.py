@@ -8,32 +8,60 @@ of two equal texts in one batch joins the request of the first, as it would have
     known message id           the request that holds it
     same text within 10 min    joins the contact's open request, marked "sent again"
     another text               chats and mail join the open request; a form opens a new one, which is
-                               then the joining one
+                               then the joining one; a snoozed task wakes
+    who asked before           goes to his person, if he can be dealt it, else by the rule; in chats and
+                               mail, within a day of the end, it stays his without a charge
     what cannot be understood  stored raw; at the third try a task "read this by hand"
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from sqlalchemy import Table
 
 from hub.assignment.ledger import Entries
-from hub.assignment.policy import EligibleSet, Roster, deal, eligible_set
+from hub.assignment.policy import (
+    NOTHING,
+    EligibleSet,
+    Member,
+    Needs,
+    Roster,
+    deal,
+    deal_to,
+    eligible_set,
+    keep_with,
+    needs_text,
+)
 from hub.contacts.model import Person
 from hub.db import rows as r
 from hub.db import tables as t
 from hub.db.tx import Tx
 from hub.intake.model import DeliveryState, KeyReused, Message, Prepared, Result, retry_at
-from hub.intake.snapshot import KnownDelivery, OpenRequest, Snapshot
+from hub.intake.snapshot import KnownDelivery, OpenRequest, OpenTask, Snapshot
 from hub.kernel import text
 from hub.kernel.clock import DAY, Instant, instant
 from hub.outbox.put import notice_row
+from hub.requests.language import language_of
 from hub.requests.model import says_again
 from hub.sdk.messages import Outcome, OutcomeKind
 
 ACTOR = "intake"
+FOLLOW_UP_WITHIN = DAY
+
+
+class Route(NamedTuple):
+    """What the settings of an account say about whoever writes there; "" says nothing."""
+
+    language: str = ""
+    skill: str = ""
+
+
+NO_ROUTES: Mapping[str, Route] = MappingProxyType({})
+PLAIN = Route()
 
 _KIND = {
     DeliveryState.STORED: OutcomeKind.ACCEPTED,
@@ -59,6 +87,7 @@ class Plan:
     journal: list[r.JournalRow] = field(default_factory=list)
     outbox: list[r.OutboxRow] = field(default_factory=list)
     demoted: list[int] = field(default_factory=list)
+    woken: list[int] = field(default_factory=list)
     sent_again: list[int] = field(default_factory=list)
     replayed: list[r.DeliveryRow] = field(default_factory=list)
     repeated: dict[str, int] = field(default_factory=dict)
@@ -92,14 +121,17 @@ class Planner:
         snapshot: Snapshot,
         items: Sequence[Prepared],
         stored_sets: dict[str, int] | None = None,
+        routing: Mapping[str, Route] = NO_ROUTES,
     ) -> None:
         self._tx = tx
         self._now = tx.now
         self._known = snapshot
         self._items = items
-        self._sets: dict[int, EligibleSet] = {}
+        self._routing = routing
+        self._sets: dict[int, dict[Needs, EligibleSet]] = {}
         self._ids: Iterator[int] = iter(())
         self._notices: dict[int, list[str]] = {}
+        self._newest: OpenTask | None = None
         self.plan = Plan()
         self.entries = Entries(tx, ACTOR, stored_sets)
 
@@ -222,7 +254,7 @@ class Planner:
         task_id = None
         if current is not None and (again or event.joins_open):
             request_id = current.id
-            self._joined(request_id, again=again)
+            self._joined(current, again=again)
         else:
             request_id, task_id = self._open(item, message, contact_id, current, correlation_id)
         for other in others:
@@ -277,7 +309,10 @@ class Planner:
         )
         return contact_id
 
-    def _joined(self, request_id: int, *, again: bool) -> None:
+    def _joined(self, current: OpenRequest, *, again: bool) -> None:
+        request_id = current.id
+        if current.task is not None and current.task.state == "snoozed":
+            self.plan.woken.append(current.task.id)
         row = self.plan.requests.get(request_id)
         if row is not None:
             self.plan.requests[request_id] = row._replace(sent_again=row.sent_again + again)
@@ -296,6 +331,7 @@ class Planner:
             self._demote(current)
         request_id = self._id()
         subject = message.subject or message.person.name
+        needs = self._needs(item.raw.account, message)
         self.plan.requests[request_id] = r.RequestRow(
             request_id,
             item.team_id,
@@ -305,7 +341,7 @@ class Planner:
             True,
             subject,
             message.source,
-            message.person.language,
+            needs.language or None,
             message.text_key,
             0,
             0,
@@ -322,12 +358,32 @@ class Planner:
             correlation_id,
             self._now,
         )
-        self._known.open_requests[contact_id, item.team_id] = OpenRequest(
+        opened = self._known.open_requests[contact_id, item.team_id] = OpenRequest(
             request_id, message.text_key, self._now, stored=False
         )
         self._note("request", request_id, "opened", correlation_id)
-        task_id = self._task(item.team_id, request_id, "request", subject, None, correlation_id)
+        person = self._person_of(contact_id, item.team_id, current)
+        kept = current is None and message.event.joins_open and self._just_finished(contact_id, item.team_id)
+        task_id = self._task(
+            item.team_id, request_id, "request", subject, None, correlation_id, needs, person, kept=kept
+        )
+        opened.task = self._newest
         return request_id, task_id
+
+    def _needs(self, account: str, message: Message) -> Needs:
+        route = self._routing.get(account, PLAIN)
+        return Needs(account, language_of(route.language, message.person.language, message.text), route.skill)
+
+    def _person_of(self, contact_id: int, team_id: int, current: OpenRequest | None) -> int | None:
+        """Who has the contact's open request, else who finished his last one."""
+        if current is not None and current.task is not None:
+            return current.task.membership_id
+        owner = self._known.owners.get((contact_id, team_id))
+        return owner.membership_id if owner is not None else None
+
+    def _just_finished(self, contact_id: int, team_id: int) -> bool:
+        owner = self._known.owners.get((contact_id, team_id))
+        return owner is not None and self._now - owner.closed_at <= FOLLOW_UP_WITHIN
 
     def _demote(self, current: OpenRequest) -> None:
         """At most one open request of a contact and team is the joining one: the newest."""
@@ -350,33 +406,71 @@ class Planner:
         title: str,
         subject_id: int | None,
         correlation_id: int,
+        needs: Needs = NOTHING,
+        person: int | None = None,
+        *,
+        kept: bool = False,
     ) -> int:
-        """A new task, dealt at once if anybody can take it, else waiting in the queue."""
+        """A new task, dealt at once if anybody can take it, else waiting in the queue.
+
+        `person`: whose customer it is; `kept`: he has only just finished with him, so it stays his.
+        """
         task_id = self._id()
         roster = self._known.rosters[team_id]
-        chosen_from = self._set(roster)
-        state, holder, staff_id, seq, paid, since = "waiting", None, None, None, 0, None
-        if chosen_from.ids:
-            choice = deal(roster, chosen_from)
-            taker = roster.members[choice.taker]
-            entry = self.entries.dealt(roster, "deal", task_id, chosen_from, choice, correlation_id)
+        given = self._give(roster, task_id, correlation_id, needs, person, kept=kept)
+        state, holder, staff_id, seq, paid, since, react_by = "waiting", None, None, None, 0, None, None
+        if given is not None:
+            entry, taker = given
             if taker.limit is not None and taker.load >= taker.limit:
-                del self._sets[team_id]
+                self._sets.pop(team_id, None)
             state, holder, staff_id, seq = "assigned", taker.id, taker.staff_id, entry.seq
-            paid, since = choice.price, self._now
+            paid, since = entry.units, self._now
+            react_by = None if roster.rules.reaction is None else self._now + roster.rules.reaction
             self._notices.setdefault(staff_id, []).append(str(task_id))
+        self._newest = OpenTask(task_id, state, holder)
         row = r.TaskRow(
             task_id, team_id, request_id, kind, state, holder, staff_id, title, seq, paid, "[]", self._now, since,
-            None, None, None, None, None, None, subject_id, ACTOR, correlation_id, self._now,
+            None, None, None, None, None, None, subject_id, ACTOR, correlation_id, self._now, 1,
+            needs_text(needs), react_by,
         )  # fmt: skip
         self.plan.tasks.append(row)
         return task_id
 
-    def _set(self, roster: Roster) -> EligibleSet:
+    def _give(
+        self,
+        roster: Roster,
+        task_id: int,
+        correlation_id: int,
+        needs: Needs,
+        person: int | None,
+        *,
+        kept: bool,
+    ) -> tuple[r.LedgerRow, Member] | None:
+        """The entry and who has the task now; None if nobody can take it."""
+        member = roster.members.get(person) if person is not None else None
+        if kept and member is not None and not member.closed and not member.away:
+            keep_with(roster, member.id)
+            entry = self.entries.add(
+                roster, "follow_up", task_id=task_id, units=0, correlation_id=correlation_id,
+                taker=member.id, credit_after=member.credit,
+            )  # fmt: skip
+            return entry, member
+        chosen_from = self._set(roster, needs)
+        if not chosen_from.ids:
+            return None
+        if member is not None and roster.rules.returning and member.id in chosen_from.ids:
+            choice, event = deal_to(roster, chosen_from, member.id), "returning"
+        else:
+            choice, event = deal(roster, chosen_from), "deal"
+        entry = self.entries.dealt(roster, event, task_id, chosen_from, choice, correlation_id)
+        return entry, roster.members[choice.taker]
+
+    def _set(self, roster: Roster, needs: Needs) -> EligibleSet:
         """The eligible set, computed once for as long as nobody reaches a limit."""
-        found = self._sets.get(roster.team_id)
+        sets = self._sets.setdefault(roster.team_id, {})
+        found = sets.get(needs)
         if found is None:
-            found = self._sets[roster.team_id] = eligible_set(roster)
+            found = sets[needs] = eligible_set(roster, (), needs)
         return found
 
     def _tell_the_staff(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from hub.assignment.ledger import load_rosters
+from hub.assignment.bench import CALENDAR, Bench
+from hub.assignment.ledger import load_roster, load_rosters
 from hub.assignment.policy import Roster
 from hub.contacts.model import IdentityKey
 from hub.db.lookup import Lookup
-from hub.db.tables import delivery, identity, message, request
+from hub.db.tables import contact_owner, delivery, identity, message, request, task
 from hub.db.tx import Tx
 from hub.intake.model import Prepared
 
@@ -24,6 +26,14 @@ class KnownDelivery:
     request_id: int | None
 
 
+class OpenTask(NamedTuple):
+    """The open task of an open request."""
+
+    id: int
+    state: str
+    membership_id: int | None
+
+
 @dataclass(slots=True)
 class OpenRequest:
     """The joining open request of a contact in a team."""
@@ -32,6 +42,14 @@ class OpenRequest:
     text_key: str
     opened_at: int
     stored: bool = True  # False while it is a row of this very batch
+    task: OpenTask | None = None
+
+
+class Owner(NamedTuple):
+    """Who finished a contact's last request in a team, and when."""
+
+    membership_id: int
+    closed_at: int
 
 
 @dataclass(slots=True)
@@ -43,6 +61,7 @@ class Snapshot:
     message_keys: dict[tuple[str, str], int] = field(default_factory=dict)
     contacts: dict[IdentityKey, int] = field(default_factory=dict)
     open_requests: dict[tuple[int, int], OpenRequest] = field(default_factory=dict)
+    owners: dict[tuple[int, int], Owner] = field(default_factory=dict)
 
 
 _DELIVERIES = Lookup(
@@ -63,11 +82,25 @@ _OPEN = Lookup(
     request.c.contact_id,
     "joining",  # closing a request ends its joining; `state` here would lead PostgreSQL to the index of states
 )
+_OWNERS = Lookup(
+    (
+        contact_owner.c.contact_id,
+        contact_owner.c.team_id,
+        contact_owner.c.membership_id,
+        contact_owner.c.closed_at,
+    ),
+    contact_owner.c.contact_id,
+)
+_HOLDERS = Lookup(
+    (task.c.request_id, task.c.id, task.c.state, task.c.membership_id),
+    task.c.request_id,
+    "state NOT IN ('done', 'cancelled')",
+)
 
 
 def read(tx: Tx, items: Sequence[Prepared]) -> Snapshot:
     """Lock the teams of the batch, then look everything up."""
-    snapshot = Snapshot(load_rosters(tx, {item.team_id for item in items}))
+    snapshot = Snapshot(_rosters(tx, {item.team_id for item in items}))
     keys = {item.external_id for item in items if item.external_id is not None}
     for external_id, account, *rest in _DELIVERIES.run(tx.conn, keys):
         snapshot.deliveries[external_id, account] = KnownDelivery(*rest)
@@ -81,4 +114,19 @@ def read(tx: Tx, items: Sequence[Prepared]) -> Snapshot:
     contacts = {snapshot.contacts[key] for key in wanted if key in snapshot.contacts}
     for contact_id, team_id, *rest in _OPEN.run(tx.conn, contacts):
         snapshot.open_requests[contact_id, team_id] = OpenRequest(*rest)
+    for contact_id, team_id, *rest in _OWNERS.run(tx.conn, contacts):
+        snapshot.owners[contact_id, team_id] = Owner(*rest)
+    by_request = {one.id: one for one in snapshot.open_requests.values()}
+    for request_id, *rest in _HOLDERS.run(tx.conn, by_request.keys()):
+        by_request[request_id].task = OpenTask(*rest)
     return snapshot
+
+
+def _rosters(tx: Tx, team_ids: set[int]) -> dict[int, Roster]:
+    """The locked teams; where somebody came or went meanwhile, that and the queue are settled first."""
+    rosters = load_rosters(tx, team_ids)
+    for team_id in sorted(team_ids):
+        if rosters[team_id].stale(tx.now):
+            Bench(tx, CALENDAR, team_id).close()
+            rosters[team_id] = load_roster(tx, team_id)
+    return rosters

@@ -8,6 +8,8 @@ from hub.access.model import Actor
 from hub.db.rows import JournalRow, RequestRow
 from hub.db.tables import journal
 from hub.db.tx import Tx
+from hub.kernel.clock import Instant
+from hub.kernel.errors import RuleSaysNo
 from hub.requests import store
 from hub.requests.model import Closing, RequestState, check_closing
 
@@ -62,4 +64,42 @@ def close(tx: Tx, actor: Actor, request_id: int, closing: Closing) -> RequestRow
         actor=actor.label,
     )
     note(tx, actor, "request", request_id, "closed", reason=closing.reason, body={"outcome": closing.outcome})
+    return changed
+
+
+def reopen(tx: Tx, actor: Actor, request_id: int) -> RequestRow:
+    """A closed request is open again, due to be looked at now; it joins no new messages by itself."""
+    row = store.get(tx.conn, request_id)
+    if row.state == RequestState.OPEN:
+        return row
+    changed = store.save(
+        tx,
+        row,
+        state=RequestState.OPEN,
+        closed_at=None,
+        outcome=None,
+        reason=None,
+        next_contact_at=tx.now,
+        actor=actor.label,
+    )
+    note(tx, actor, "request", request_id, "reopened")
+    return changed
+
+
+def put_off(tx: Tx, actor: Actor, request_id: int, until: Instant) -> RequestRow:
+    """When the customer is to be contacted next. Raises RuleSaysNo for a closed request."""
+    row = store.get(tx.conn, request_id)
+    if row.state != RequestState.OPEN:
+        raise RuleSaysNo("a closed request has no next contact: reopen it first")
+    changed = store.save(tx, row, next_contact_at=until, actor=actor.label)
+    note(tx, actor, "request", request_id, "next_contact", body={"at": until})
+    return changed
+
+
+def move_to_team(tx: Tx, actor: Actor, request_id: int, team_id: int, reason: str) -> RequestRow:
+    """The request belongs to another team. One that joins messages there keeps that role."""
+    row = store.get(tx.conn, request_id)
+    taken = store.joining(tx.conn, row.contact_id, team_id)
+    changed = store.save(tx, row, team_id=team_id, joining=row.joining and taken is None, actor=actor.label)
+    note(tx, actor, "request", request_id, "to_team", reason=reason)
     return changed

@@ -21,6 +21,14 @@ def get(conn: Connection, request_id: int) -> RequestRow:
     return RequestRow._make(row)
 
 
+def joining(conn: Connection, contact_id: int, team_id: int) -> int | None:
+    """The open request that a contact's next message in a team would join."""
+    query = select(request.c.id).where(
+        request.c.contact_id == contact_id, request.c.team_id == team_id, request.c.joining
+    )
+    return conn.execute(query).scalar_one_or_none()
+
+
 def messages(conn: Connection, request_id: int, limit: int = 500) -> list[MessageRow]:
     """The conversation, oldest first."""
     query = select(message).where(message.c.request_id == request_id).order_by(message.c.id).limit(limit)

@@ -18,6 +18,7 @@ from hub.db.engine import open_engine
 from hub.intake.door import Door
 from hub.kernel.errors import Unavailable
 from hub.outbox.runner import OutboxRunner
+from hub.runtime.timekeeper import Timekeeper
 from hub.shipments.poller import Poller
 
 log = structlog.get_logger("hub.runtime")
@@ -50,6 +51,7 @@ class Process:
         self._outbox = outbox
         self._life = life
         self._tick_s = tick_s
+        self.timekeeper = Timekeeper(db)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._failing: set[str] = set()
 
@@ -58,6 +60,7 @@ class Process:
         self.door.start()
         ticks: list[tuple[str, Callable[[], Awaitable[object]], float]] = [
             ("rejections", self.door.flush_rejections, 1.0),
+            ("time", self.timekeeper.tick, 0.25),
             ("outbox", self._outbox.drain, 1.0),
             ("replay", self.door.replay_due, 2.0),
             ("poll", self._poller.run_due, self._tick_s),
@@ -80,6 +83,7 @@ class Process:
         """After the last answer: write what is counted; the caller closes the database afterwards."""
         self.begin_stop()
         await self._guarded("rejections", self.door.flush_rejections)
+        await self._guarded("time", self.timekeeper.release)
         self.door.stop()
 
     async def _guarded(self, name: str, work: Callable[[], Awaitable[object]]) -> None:

@@ -27,6 +27,10 @@ class Verb(StrEnum):
     REASSIGN = "reassign"
     RELEASE = "release"
     VOID = "void"
+    SNOOZE = "snooze"
+    REOPEN = "reopen"
+    UNDO_VOID = "undo_void"
+    TO_TEAM = "to_team"
 
 
 HELD = frozenset({TaskState.ASSIGNED, TaskState.ACCEPTED})
@@ -35,13 +39,19 @@ HELD = frozenset({TaskState.ASSIGNED, TaskState.ACCEPTED})
 OPEN = HELD | {TaskState.WAITING, TaskState.SNOOZED}
 
 _S = TaskState
+_ALL_OPEN = (_S.WAITING, _S.ASSIGNED, _S.ACCEPTED, _S.SNOOZED)
+_OF_SOMEBODY = (_S.ASSIGNED, _S.ACCEPTED, _S.SNOOZED)
 MOVES: dict[Verb, dict[TaskState, TaskState]] = {
-    Verb.CLAIM: {_S.WAITING: _S.ACCEPTED, _S.ASSIGNED: _S.ACCEPTED, _S.ACCEPTED: _S.ACCEPTED},
-    Verb.ACCEPT: {_S.ASSIGNED: _S.ACCEPTED, _S.ACCEPTED: _S.ACCEPTED},
-    Verb.COMPLETE: {_S.WAITING: _S.DONE, _S.ASSIGNED: _S.DONE, _S.ACCEPTED: _S.DONE, _S.SNOOZED: _S.DONE},
-    Verb.REASSIGN: {_S.WAITING: _S.ASSIGNED, _S.ASSIGNED: _S.ASSIGNED, _S.ACCEPTED: _S.ASSIGNED},
-    Verb.RELEASE: {_S.ASSIGNED: _S.WAITING, _S.ACCEPTED: _S.WAITING},
-    Verb.VOID: {_S.WAITING: _S.CANCELLED, _S.ASSIGNED: _S.CANCELLED, _S.ACCEPTED: _S.CANCELLED},
+    Verb.CLAIM: dict.fromkeys(_ALL_OPEN, _S.ACCEPTED),
+    Verb.ACCEPT: dict.fromkeys(_OF_SOMEBODY, _S.ACCEPTED),
+    Verb.COMPLETE: dict.fromkeys(_ALL_OPEN, _S.DONE),
+    Verb.REASSIGN: dict.fromkeys(_ALL_OPEN, _S.ASSIGNED),
+    Verb.RELEASE: dict.fromkeys(_OF_SOMEBODY, _S.WAITING),
+    Verb.VOID: dict.fromkeys(_ALL_OPEN, _S.CANCELLED),
+    Verb.SNOOZE: dict.fromkeys(_OF_SOMEBODY, _S.SNOOZED),
+    Verb.REOPEN: {_S.DONE: _S.ASSIGNED},
+    Verb.UNDO_VOID: {_S.CANCELLED: _S.ASSIGNED},
+    Verb.TO_TEAM: dict.fromkeys(_ALL_OPEN, _S.CANCELLED),
 }
 
 
@@ -62,4 +72,8 @@ _PAST = {
     Verb.REASSIGN: "reassigned",
     Verb.RELEASE: "released",
     Verb.VOID: "voided",
+    Verb.SNOOZE: "snoozed",
+    Verb.REOPEN: "reopened",
+    Verb.UNDO_VOID: "called no spam",
+    Verb.TO_TEAM: "given to another team",
 }

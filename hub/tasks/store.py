@@ -22,11 +22,11 @@ def get(conn: Connection, task_id: int) -> TaskRow:
     return TaskRow._make(row)
 
 
-def waiting(conn: Connection, team_id: int, limit: int) -> list[TaskRow]:
-    """The queue of a team, oldest first."""
+def waiting(conn: Connection, team_id: int, limit: int, after: int = 0) -> list[TaskRow]:
+    """The queue of a team, oldest first, beyond the task `after`."""
     query = (
         select(task)
-        .where(task.c.team_id == team_id, task.c.state == TaskState.WAITING)
+        .where(task.c.team_id == team_id, task.c.state == TaskState.WAITING, task.c.id > after)
         .order_by(task.c.id)
         .limit(limit)
     )

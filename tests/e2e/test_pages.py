@@ -13,7 +13,7 @@ from aiohttp import ClientSession, web
 from hub.access.model import system
 from hub.access.store import make_link
 from hub.app import build_process, open_hub
-from hub.assignment.service import join_team
+from hub.assignment.members import join_team
 from hub.kernel.clock import SystemClock
 from hub.settings import build
 from hub.staff import service as people

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from hub.access.model import Role
 from hub.access.store import add_token
 from hub.app import CLI, Hub, build_process, open_hub
-from hub.assignment.service import join_team
+from hub.assignment.members import join_team
 from hub.db.tx import Tx
 from hub.kernel.clock import Clock
 from hub.runtime.process import Process

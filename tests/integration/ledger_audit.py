@@ -21,6 +21,8 @@ ENTRY = (
     "actor", "reason", "at", "correlation_id",
 )  # fmt: skip
 
+SET = ENTRY.index("set_id")
+
 
 def query(url: str, sql: str) -> list[tuple[Any, ...]]:
     """Rows of a statement, through the driver alone."""
@@ -44,10 +46,13 @@ def problems(url: str) -> list[str]:
 def _chain(url: str, team_id: int, head_seq: int, head_hash: str) -> list[str]:
     names = ", ".join(f'"{name}"' for name in ENTRY)
     rows = query(url, f"SELECT {names}, hash FROM ledger WHERE team_id = {team_id} ORDER BY seq")
+    sets = dict(query(url, f"SELECT id, body FROM eligible_set WHERE team_id = {team_id}"))
     before, found = "0" * 64, []
     for expected, (*values, digest) in enumerate(rows, start=1):
         if values[1] != expected:
             found.append(f"team {team_id}: entry {values[1]} stands where {expected} should")
+        if values[SET] is not None:  # the chain covers what the set says, not its number
+            values[SET] = hashlib.sha256(f"{team_id}|{sets[values[SET]]}".encode()).hexdigest()
         content = "|".join("" if value is None else str(value) for value in values)
         before = hashlib.sha256(f"{before}|{content}".encode()).hexdigest()
         if before != digest:
@@ -69,14 +74,14 @@ class Book:
     ) -> bool:
         """Apply one entry; False if what it paid is not what it gave out. `eligible` None: no grants."""
         right = True
-        if event == "deal" or (event in {"claim", "by_hand"} and eligible is not None):
+        if event in {"deal", "returning"} or (event in {"claim", "by_hand"} and eligible is not None):
             right = self._grant(eligible or [], units)
-        elif event in {"intercept", "reassign"}:
+        elif event in {"intercept", "reassign", "pass_on"}:
             assert giver is not None
             self.credit[giver] += units
-        elif taker is not None:  # from the queue for the second time: the house is given back what it paid
+        elif taker is not None:  # dealt again, no spam after all: the house is given back what it paid
             self.house += units
-        else:  # release, void, hand-over
+        else:  # release, void, hand-over, other team
             assert giver is not None
             self.credit[giver] += units
             self.house -= units
@@ -118,7 +123,7 @@ def _balances(url: str, team_id: int, head: Mapping[str, Any]) -> list[str]:
             f"AND team_id = {team_id} GROUP BY membership_id",
         )
     )
-    for member, (_staff, _share, _limit, kept, _last, load, _closed) in head["members"].items():
+    for member, (_staff, _share, _limit, kept, _last, load, _closed, *_away) in head["members"].items():
         if kept != book.credit[int(member)]:
             found.append(f"member {member}: the head says another credit than the entries")
         if load != loads.get(int(member), 0):

@@ -12,13 +12,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hub.access.model import Actor, Role
-from hub.assignment import service
+from hub.assignment import members, schedules, service, timer
 from hub.contacts import store as contacts
 from hub.contacts.model import Person, identities
 from hub.db import tables as t
@@ -58,6 +60,8 @@ class Actors(Desk):
         verbs: list[tuple[int, Callable[[random.Random], None]]] = [
             (6, self.arrive), (4, self.claim), (3, self.accept), (4, self.complete), (3, self.reassign),
             (3, self.release), (2, self.void), (2, self.change), (1, self.leave_and_return), (2, self.by_hand),
+            (3, self.snooze), (2, self.reopen), (2, self.undo_void), (1, self.to_team), (2, self.be_away),
+            (1, self.change_shifts), (4, self.time_passes),
         ]  # fmt: skip
         names = [verb for weight, verb in verbs for _ in range(weight)]
         while time.monotonic() < until:
@@ -120,13 +124,70 @@ class Actors(Desk):
     def void(self, chance: random.Random) -> None:
         self._on_task(chance, lambda tx, a, i: service.void(tx, a, i, "spam"))
 
+    def snooze(self, chance: random.Random) -> None:
+        later = chance.choice([61_000, 3_600_000])
+        self._on_task(chance, lambda tx, a, i: service.snooze(tx, a, i, tx.now + later))
+
+    def _ended(self, chance: random.Random, state: str) -> int:
+        query = select(t.task.c.id).where(t.task.c.state == state).order_by(t.task.c.id.desc()).limit(20)
+        found = self.db.read_now(lambda conn: [row.id for row in conn.execute(query)])
+        return chance.choice(found) if found else 0
+
+    def reopen(self, chance: random.Random) -> None:
+        task_id, actor = self._ended(chance, "done"), self.actor(chance)
+        self.db.write_now(lambda tx: service.reopen(tx, actor, task_id))
+
+    def undo_void(self, chance: random.Random) -> None:
+        task_id, actor = self._ended(chance, "cancelled"), self.actor(chance)
+        self.db.write_now(lambda tx: service.undo_void(tx, actor, task_id))
+
+    def to_team(self, chance: random.Random) -> None:
+        team = chance.choice(list(self.teams.values()))
+        self._on_task(chance, lambda tx, a, i: service.to_team(tx, a, i, team, "theirs"))
+
+    def be_away(self, chance: random.Random) -> None:
+        """A pause, the end of one, an absence that is over soon."""
+        person, what = chance.choice(self.people), chance.randrange(4)
+        head = Actor("head", frozenset({Role.HEAD}))
+
+        def change(tx: Any) -> None:
+            if what == 0:
+                members.pause(tx, head, person.id, tx.now + 500)
+            elif what == 1:
+                members.resume(tx, head, person.id)
+            else:
+                schedules.add_absence(tx, head, person.id, tx.now, tx.now + 300 * what, "sick")
+
+        self.db.write_now(change)
+
+    def change_shifts(self, chance: random.Random) -> None:
+        """Shifts of a few hours a day, all of them, or none again."""
+        person, head = chance.choice(self.people), Actor("head", frozenset({Role.HEAD}))
+        start = chance.randrange(24)
+        hours = [[f"{start:02d}:00", f"{(start + 12) % 24:02d}:00"]]
+        if chance.random() < 0.5:
+            self.db.write_now(lambda tx: schedules.clear_weekly(tx, head, person.id))
+        else:
+            days = dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), hours)
+            since = date(2026, 1, 1)
+            self.db.write_now(lambda tx: schedules.set_weekly(tx, head, person.id, days, since))
+
+    def time_passes(self, chance: random.Random) -> None:
+        """The timer looks, in every process at once; now and then reactions are overdue."""
+        if chance.random() < 0.3:
+            overdue = update(t.task).where(t.task.c.id == self.some_task(chance)).values(react_by_at=1)
+            self.db.write_now(lambda tx: tx.execute(overdue))
+        now = self.db.clock.now()
+        for team_id in self.db.read_now(lambda conn: timer.due_teams(conn, now)):
+            self.db.write_now(partial(timer.run_team, team_id=team_id))
+
     def change(self, chance: random.Random) -> None:
         """Another share or limit."""
         team, person = chance.choice(list(self.teams.values())), chance.choice(self.people)
         share, limit = chance.choice([None, 1, 2, 3]), chance.choice([None, 3, 10, 40])
         head = Actor("head", frozenset({Role.HEAD}))
         self.db.write_now(
-            lambda tx: service.change_member(
+            lambda tx: members.change_member(
                 tx, head, team, person.id, share=share, limit=limit, unlimited=chance.random() < 0.4
             )
         )
@@ -135,8 +196,8 @@ class Actors(Desk):
         """Somebody leaves a team, and joins it again later."""
         team, person = chance.choice(list(self.teams.values())), chance.choice(self.people)
         head = Actor("head", frozenset({Role.HEAD}))
-        self.db.write_now(lambda tx: service.leave_team(tx, head, team, person.id))
-        self.db.write_now(lambda tx: service.join_team(tx, head, team, person.id, chance.choice([1, 2])))
+        self.db.write_now(lambda tx: members.leave_team(tx, head, team, person.id))
+        self.db.write_now(lambda tx: members.join_team(tx, head, team, person.id, chance.choice([1, 2])))
 
     def by_hand(self, chance: random.Random) -> None:
         """A call."""

@@ -34,6 +34,7 @@ ROWS: dict[Any, Any] = {
     tables.orders: OrderRow,
     tables.order_line: LineRow,
     tables.order_journal: EntryRow,
+    tables.schedule_entry: rows.ScheduleEntryRow,
     tables.shipment: ShipmentRow,
 }
 

@@ -15,8 +15,8 @@ from sqlalchemy import event
 
 from hub.access.model import Actor, Role, system
 from hub.app import Accounts, seed
-from hub.assignment import service as assignment
-from hub.assignment.ledger import parse_head
+from hub.assignment import members
+from hub.assignment.ledger import peek
 from hub.assignment.policy import Roster
 from hub.cli import integrity
 from hub.contacts.model import PHONE, IdentityKey, Person
@@ -24,7 +24,6 @@ from hub.contacts.store import find_or_add
 from hub.db import schema, tables
 from hub.db.database import Database
 from hub.db.engine import open_engine, parse_url
-from hub.db.locks import HeadRow
 from hub.db.rows import JournalRow, LedgerRow, TaskRow
 from hub.db.tx import Tx
 from hub.intake.byhand import ByHand, open_by_hand
@@ -113,9 +112,7 @@ class World:
         def make(tx: Tx) -> Worker:
             staff_id = staff.add_person(tx, name, [role])
             membership = (
-                assignment.join_team(tx, self.admin, team or self.team, staff_id, share, limit)
-                if member
-                else 0
+                members.join_team(tx, self.admin, team or self.team, staff_id, share, limit) if member else 0
             )
             return Worker(staff_id, Actor(f"staff:{staff_id}", frozenset({role}), staff_id), membership)
 
@@ -151,8 +148,7 @@ class World:
 
     def roster(self, team: int | None = None) -> Roster:
         """The team's state as stored."""
-        head = self.rows(tables.ledger_head, tables.ledger_head.c.team_id == (team or self.team))[0]
-        return parse_head(HeadRow(*head))
+        return self.db.read_now(lambda conn: peek(conn, team or self.team))
 
     def credit(self, worker: Worker) -> int:
         """Stored credit of a member of `sales`."""

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from hub.access import store as access
 from hub.access.model import Role, system
 from hub.app import Hub, build_process, open_hub
-from hub.assignment.service import join_team
+from hub.assignment.members import join_team
 from hub.runtime.process import Process
 from hub.settings import build
 from hub.staff import service as people

@@ -175,13 +175,13 @@ def _staff(conn):
 
 
 async def test_why_says_who_could_take_it_and_who_not(web_hub):
-    from hub.assignment import service
+    from hub.assignment import members
     from hub.staff.store import team_by_name
     from tests.web.conftest import TEST
 
     olena, taras = await two(web_hub)
     web_hub.hub.db.write_now(
-        lambda tx: service.change_member(
+        lambda tx: members.change_member(
             tx, TEST, team_by_name(tx.conn, "sales").id, taras, share=None, limit=0
         )
     )

@@ -178,12 +178,12 @@ async def test_the_sign_in_form_needs_its_cookie(web_hub):
 
 async def test_a_closed_person_is_signed_out(web_hub):
     from hub.access.model import system
-    from hub.web.api.people import leave
+    from hub.assignment.members import close_staff
 
     staff_id = web_hub.add("Olena")
     person = await web_hub.signed_in(staff_id)
     assert (await person.get("/")).status == 200
-    web_hub.hub.db.write_now(lambda tx: leave(tx, system("test"), staff_id))
+    web_hub.hub.db.write_now(lambda tx: close_staff(tx, system("test"), staff_id))
     assert (await person.get("/", follow=False)).status == 303
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from typing import Literal
+
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
 from hub.access import store as access
-from hub.access.model import Actor, May, Role
-from hub.assignment import service
-from hub.assignment.ledger import parse_head
-from hub.assignment.policy import UNIT
-from hub.db.locks import HeadRow
-from hub.db.tables import ledger_head
+from hub.access.model import May, Role
+from hub.assignment import members
+from hub.assignment.ledger import peek, team_rules
+from hub.assignment.policy import UNIT, Rules
 from hub.db.tx import Tx
+from hub.kernel.clock import MINUTE
 from hub.kernel.errors import FieldProblem, InputRejected
 from hub.staff import service as people
 from hub.staff import store
@@ -53,6 +55,25 @@ class StaffBody(s.In):
     limit: int | None = Field(None, ge=0, le=100_000, strict=True)
 
 
+class RulesBody(s.In):
+    """What the member may be dealt; an empty list allows everything."""
+
+    channels: list[s.Name] = Field(default_factory=list, max_length=100)
+    languages: list[s.Name] = Field(default_factory=list, max_length=100)
+    skills: list[s.Name] = Field(default_factory=list, max_length=100)
+
+
+class TeamBody(s.In):
+    """Settings of a team that change from now on."""
+
+    reaction_minutes: int | None = Field(None, ge=1, le=10_080, strict=True)
+    gather_minutes: int | None = Field(None, ge=0, le=240, strict=True)
+    pass_on: bool | None = Field(None, strict=True)
+    returning: bool | None = Field(None, strict=True)
+    intercept: bool | None = Field(None, strict=True)
+    language: Literal["uk", "en"] | None = None
+
+
 class MemberBody(s.In):
     """What changes in a team, from now on."""
 
@@ -60,6 +81,7 @@ class MemberBody(s.In):
     share: int | None = Field(None, ge=1, le=1000, strict=True)
     limit: int | None = Field(None, ge=0, le=100_000, strict=True)
     unlimited: bool = Field(False, strict=True)
+    rules: RulesBody | None = None
 
 
 class TeamOut(s.Out):
@@ -69,6 +91,12 @@ class TeamOut(s.Out):
     name: str
     title: str
     intercept: bool
+    reaction_minutes: int | None
+    gather_minutes: int
+    pass_on: bool
+    returning: bool
+    language: str | None
+    timezone: str
 
 
 class BalanceOut(s.Out):
@@ -123,7 +151,7 @@ def add_staff(tx: Tx, call: Call) -> StaffOut:
     staff_id = people.add_person(tx, body.name, body.roles, body.login)
     if body.team is not None:
         team = store.team_by_name(tx.conn, body.team)
-        service.join_team(tx, call.actor, team.id, staff_id, body.share, body.limit)
+        members.join_team(tx, call.actor, team.id, staff_id, body.share, body.limit)
     access.write_audit(tx, call.actor, "staff_added", str(staff_id))
     return show(store.get(tx.conn, staff_id))
 
@@ -136,44 +164,53 @@ def change_member(tx: Tx, call: Call) -> StaffOut:
     if record.state != "active":
         raise InputRejected("this person works here no more", [FieldProblem("id", "name an active person")])
     if any(m.team_id == team.id for m in record.memberships):
-        service.change_member(
-            tx, call.actor, team.id, record.id, share=body.share, limit=body.limit, unlimited=body.unlimited
-        )
+        members.change_member(
+            tx, call.actor, team.id, record.id, share=body.share, limit=body.limit, unlimited=body.unlimited,
+            rules=Rules.of(body.rules.model_dump()) if body.rules is not None else None,
+        )  # fmt: skip
     else:
-        service.join_team(tx, call.actor, team.id, record.id, body.share or 1, body.limit)
+        members.join_team(tx, call.actor, team.id, record.id, body.share or 1, body.limit)
     return show(store.get(tx.conn, record.id))
 
 
 def close_staff(tx: Tx, call: Call) -> StaffOut:
     """Somebody leaves: open work is handed over, sessions and tokens end, history keeps the name."""
-    leave(tx, call.actor, call.id())
+    members.close_staff(tx, call.actor, call.id())
     return show(store.get(tx.conn, call.id()))
-
-
-def leave(tx: Tx, actor: Actor, staff_id: int) -> None:
-    """As `close_staff`, for the command line too."""
-    record = store.get(tx.conn, staff_id)
-    for team_id in sorted(m.team_id for m in record.memberships):
-        service.leave_team(tx, actor, team_id, staff_id)
-    access.close_sessions_of(tx, staff_id, tokens_too=True)
-    store.close(tx, staff_id)
-    access.write_audit(tx, actor, "staff_closed", str(staff_id))
 
 
 def list_teams(conn: Connection, _call: Call) -> BaseModel:
     """All teams."""
-    items = [
-        TeamOut(id=str(t.id), name=t.name, title=t.title, intercept=t.settings.get("intercept", True))
-        for t in store.teams(conn)
-    ]
-    return list_of(TeamOut)(items=items)
+    return list_of(TeamOut)(items=[_team(team) for team in store.teams(conn)])
+
+
+def _team(team: store.TeamRecord) -> TeamOut:
+    rules = team_rules(json.dumps(team.settings))
+    return TeamOut(
+        id=str(team.id),
+        name=team.name,
+        title=team.title,
+        intercept=rules.intercept,
+        reaction_minutes=rules.reaction // MINUTE if rules.reaction is not None else None,
+        gather_minutes=rules.gather // MINUTE,
+        pass_on=rules.pass_on,
+        returning=rules.returning,
+        language=rules.language or None,
+        timezone=rules.timezone,
+    )
+
+
+def change_team(tx: Tx, call: Call) -> TeamOut:
+    """Change a team; what is left out stays as it is."""
+    team = store.team_by_name(tx.conn, call.params["name"])
+    members.change_team(tx, call.actor, team.id, call.body.model_dump(exclude_none=True))
+    return _team(store.team_by_name(tx.conn, team.name))
 
 
 def fairness(conn: Connection, call: Call) -> FairnessOut:
     """Where everybody stands."""
     team = store.team_by_name(conn, call.params["name"])
-    head = conn.execute(ledger_head.select().where(ledger_head.c.team_id == team.id)).one()
-    roster = parse_head(HeadRow(head.team_id, head.seq, head.hash, head.state))
+    roster = peek(conn, team.id)
     names = {record.id: record.name for record in store.all_staff(conn)}
     members = [
         BalanceOut(
@@ -220,6 +257,10 @@ OPERATIONS = (
     Operation(
         method="GET", path="/teams", summary="All teams", tag="staff", may=May.SEE, result=list_of(TeamOut),
         reads=list_teams,
+    ),
+    Operation(
+        method="PATCH", path="/teams/{name}", summary="Change how a team works", tag="staff", may=May.LEAD,
+        body=TeamBody, result=TeamOut, writes=change_team, errors=(404,),
     ),
     Operation(
         method="GET", path="/teams/{name}/fairness", summary="Where everybody stands", tag="staff", may=May.SEE,

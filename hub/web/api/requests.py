@@ -24,6 +24,7 @@ from hub.kernel.phone import parse_phone
 from hub.orders import store as orders
 from hub.requests import store
 from hub.requests.service import close as close_request
+from hub.requests.service import put_off
 from hub.staff import store as staff
 from hub.tasks import store as tasks
 from hub.web.api import schemas as s
@@ -64,6 +65,17 @@ class RequestBody(s.ActingBody):
     team: s.Name | None = Field(None, description="name of the team; by default the only one")
     priority: int = Field(0, ge=0, le=3, strict=True)
     next_contact_at: s.TimeIn | None = None
+    assignee_id: s.Id | None = Field(
+        None, description="who takes it, himself or named by the head; else it is dealt"
+    )
+    language: s.Name = ""
+    skill: s.Name = ""
+
+
+class NextContactBody(s.ActingBody):
+    """When the customer is to be contacted next."""
+
+    at: s.TimeIn
 
 
 class ContactQuery(s.Changes):
@@ -170,6 +182,9 @@ def add_request(tx: Tx, call: Call) -> s.RequestDetail:
             body.source,
             body.priority,
             body.next_contact_at,
+            body.language,
+            body.skill,
+            int(body.assignee_id) if body.assignee_id is not None else None,
         ),
     )
     return detail(tx.conn, row.id)
@@ -197,6 +212,12 @@ def close(tx: Tx, call: Call) -> s.RequestDetail:
     else:
         close_request(tx, actor, row.id, closing_of(call.body))
     return detail(tx.conn, row.id)
+
+
+def next_contact(tx: Tx, call: Call) -> s.RequestDetail:
+    """Set when the customer is to be contacted next."""
+    put_off(tx, call.acting(required=True), call.id(), call.body.at)
+    return detail(tx.conn, call.id())
 
 
 def list_messages(conn: Connection, call: Call) -> BaseModel:
@@ -271,6 +292,11 @@ OPERATIONS = (
     Operation(
         method="POST", path="/requests/{id}/close", summary="Close a request with its outcome", tag="requests",
         may=May.WORK, body=CompleteBody, result=s.RequestDetail, writes=close, errors=(404, 409),
+    ),
+    Operation(
+        method="POST", path="/requests/{id}/next-contact", summary="Set when the customer is contacted next",
+        tag="requests", may=May.WORK, body=NextContactBody, result=s.RequestDetail, writes=next_contact,
+        errors=(404, 409),
     ),
     Operation(
         method="GET", path="/requests/{id}/messages", summary="The conversation", tag="requests", may=May.SEE,

@@ -7,7 +7,7 @@ import html
 import orjson
 from aiohttp import web
 
-from hub.web.api import accounts, orders, people, requests, shipments, tasks
+from hub.web.api import accounts, orders, people, requests, schedules, shipments, tasks
 from hub.web.api.openapi import document
 from hub.web.api.registry import Operation, bound
 
@@ -17,6 +17,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *orders.OPERATIONS,
     *shipments.OPERATIONS,
     *people.OPERATIONS,
+    *schedules.OPERATIONS,
     *accounts.OPERATIONS,
 )
 PREFIX = "/api/v1"

@@ -243,6 +243,8 @@ class TaskOut(Out):
     created_at: Time
     assigned_at: Time | None
     accepted_at: Time | None
+    react_by: Time | None
+    snoozed_until: Time | None
     done_at: Time | None
     outcome: str | None
     reason: str | None

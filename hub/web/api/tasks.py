@@ -17,6 +17,7 @@ from hub.db.tables import eligible_set, ledger, membership, staff, task
 from hub.db.tx import Tx
 from hub.kernel.clock import rfc3339
 from hub.requests.model import Closing, Outcome
+from hub.staff import store as staff_store
 from hub.tasks import store
 from hub.web.api import schemas as s
 from hub.web.api import views
@@ -58,6 +59,18 @@ class ReassignBody(s.ReasonBody):
     """Who gets it."""
 
     assignee_id: s.Id
+
+
+class SnoozeBody(s.ActingBody):
+    """Until when."""
+
+    until: s.TimeIn
+
+
+class ToTeamBody(s.ReasonBody):
+    """Which team gets it."""
+
+    team: s.Name
 
 
 class VoidBody(s.ReasonBody):
@@ -148,6 +161,34 @@ def void(tx: Tx, call: Call) -> s.TaskOut:
     return views.task(row)
 
 
+def snooze(tx: Tx, call: Call) -> s.TaskOut:
+    """Put it off."""
+    actor, body = call.acting(required=True), call.body
+    return views.task(service.snooze(tx, actor, call.id(), body.until, expected_version=call.if_match))
+
+
+def reopen(tx: Tx, call: Call) -> s.TaskOut:
+    """It was not done after all."""
+    return views.task(
+        service.reopen(tx, call.acting(required=True), call.id(), expected_version=call.if_match)
+    )
+
+
+def undo_void(tx: Tx, call: Call) -> s.TaskOut:
+    """It was no spam after all."""
+    return views.task(
+        service.undo_void(tx, call.acting(required=True), call.id(), expected_version=call.if_match)
+    )
+
+
+def to_team(tx: Tx, call: Call) -> s.TaskOut:
+    """To another team; the answer is the task there."""
+    actor, body = call.acting(required=True), call.body
+    team_id = staff_store.team_by_name(tx.conn, body.team).id
+    row = service.to_team(tx, actor, call.id(), team_id, body.reason, expected_version=call.if_match)
+    return views.task(row)
+
+
 # --- why -------------------------------------------------------------------------------------------------
 
 
@@ -223,17 +264,23 @@ def _sentence(row: TaskRow, entries: list[s.EntryOut]) -> str:
         return "nobody could be dealt this task yet: it waits in the queue"
     last = entries[-1]
     taker = next((e.name for e in last.eligible if e.taker), None)
-    match last.event:
-        case "deal" | "deal_again" if taker is not None:
-            return f"{taker} had the most credit of the {len(last.eligible)} who could take it"
-        case "claim" | "intercept":
-            return "somebody took it himself"
-        case "by_hand" | "reassign":
-            return "somebody gave it to a colleague"
-        case "void":
-            return "it was spam or doubled: its holder got it back"
-        case _:
-            return "it came back to the queue"
+    if last.event in _BY_CREDIT and taker is not None:
+        return f"{taker} had the most credit of the {len(last.eligible)} who could take it"
+    return _WORDS.get(last.event, "it came back to the queue")
+
+
+_BY_CREDIT = frozenset({"deal", "deal_again", "pass_on"})
+_WORDS = {
+    "returning": "the customer has come back to the person who knows him",
+    "follow_up": "the customer wrote again soon: it stays with the same person",
+    "undo_void": "it was no spam after all: its person has it again",
+    "claim": "somebody took it himself",
+    "intercept": "somebody took it himself",
+    "by_hand": "somebody gave it to a colleague",
+    "reassign": "somebody gave it to a colleague",
+    "void": "it was spam or doubled: its holder got it back",
+    "other_team": "it was given to another team",
+}
 
 
 _TASK: dict[str, Any] = {
@@ -271,6 +318,21 @@ OPERATIONS = (
     Operation(
         method="POST", path="/tasks/{id}/release", summary="Give a task back to the queue", body=s.ReasonBody,
         writes=release, **_TASK,
+    ),
+    Operation(
+        method="POST", path="/tasks/{id}/snooze", summary="Put a task off", body=SnoozeBody, writes=snooze, **_TASK
+    ),
+    Operation(
+        method="POST", path="/tasks/{id}/reopen", summary="Open a finished task again", body=s.ActingBody,
+        writes=reopen, **_TASK,
+    ),
+    Operation(
+        method="POST", path="/tasks/{id}/undo-void", summary="It was no spam: give it back to its person",
+        body=s.ActingBody, writes=undo_void, **{**_TASK, "may": May.LEAD},
+    ),
+    Operation(
+        method="POST", path="/tasks/{id}/to-team", summary="Give a request to another team", body=ToTeamBody,
+        writes=to_team, **_TASK,
     ),
     Operation(
         method="POST", path="/tasks/{id}/void", summary="Spam or doubled", body=VoidBody, writes=void, **_TASK

@@ -118,6 +118,8 @@ def task(row: TaskRow) -> s.TaskOut:
         created_at=_time(row.created_at),
         assigned_at=time_of(row.assigned_at),
         accepted_at=time_of(row.accepted_at),
+        react_by=time_of(row.react_by_at),
+        snoozed_until=time_of(row.snoozed_until_at),
         done_at=time_of(row.done_at),
         outcome=row.outcome,
         reason=row.reason,

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import delete, update
 
 from hub.assignment import service
-from hub.assignment.ledger import GENESIS, chain, entry_text, head_state, parse_head
-from hub.assignment.policy import Member, Roster
+from hub.assignment.ledger import GENESIS, chain, entry_text, head_state, parse_head, read_entries
+from hub.assignment.policy import Member, Roster, Rules
 from hub.db import tables as t
 from hub.db.locks import HeadRow
 from hub.db.rows import LedgerRow
@@ -35,16 +35,19 @@ def test_a_roster_survives_being_stored():
         1: Member(1, 11, 3, None, credit=-5, last=7, load=2),
         (1 << 62): Member(1 << 62, 12, 1, 9, credit=10**15, last=0, load=0, closed=True),
     }
-    roster = Roster(5, 8, "ab" * 32, -(10**15), members)
-    assert parse_head(HeadRow(5, 8, "ab" * 32, head_state(roster))) == roster
+    members[2] = Member(2, 13, 1, None, off="absent", silent=True, rules=Rules(languages=frozenset({"uk"})))
+    roster = Roster(5, 8, "ab" * 32, -(10**15), members, due_at=77, checked_at=70)
+    assert parse_head(HeadRow(5, 8, "ab" * 32, head_state(roster), 77, "{}")) == roster
 
 
 def test_the_chain_begins_at_genesis_and_ends_in_the_head(lived_in):
     before = GENESIS
     entries = lived_in.entries()
     assert [e.seq for e in entries] == list(range(1, len(entries) + 1))
-    for entry in entries:
-        before = chain(before, entry_text(entry))
+    stored = lived_in.db.read_now(lambda conn: list(read_entries(conn, lived_in.team)))
+    assert [entry for entry, _ in stored] == entries
+    for entry, digest in stored:
+        before = chain(before, entry_text(entry, digest))
         assert entry.hash == before
     assert lived_in.roster().hash == before
     assert {e.event for e in entries} == {"deal", "reassign", "release", "deal_again", "void"}
@@ -114,7 +117,9 @@ def test_a_changed_eligible_set_is_found(lived_in, column):
     first = lived_in.rows(t.eligible_set)[0].id
     change = update(t.eligible_set).where(t.eligible_set.c.id == first).values({column: value})
     lived_in.write(lambda tx: tx.execute(change))
-    assert [f["finding"] for f in lived_in.findings()] == ["eligible set was changed"]
+    found = [f["finding"] for f in lived_in.findings()]
+    assert "eligible set was changed" in found
+    assert (column == "hash") == ("ledger entry was changed" in found)  # the chain covers a set's name
 
 
 def rewrite_head(world, change):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hub.access.model import Actor, Role
-from hub.assignment import service
+from hub.assignment import members, service
 from hub.assignment.policy import UNIT
 from hub.db import tables as t
 from hub.kernel.errors import (
@@ -330,10 +330,10 @@ def test_a_raised_limit_is_filled_from_the_queue_at_once(world):
     olena = world.worker("Олена", limit=0)
     tasks = [world.task() for _ in range(3)]
     change = {"share": None, "limit": 2}
-    world.write(service.change_member, world.admin, world.team, olena.id, **change)
+    world.write(members.change_member, world.admin, world.team, olena.id, **change)
     assert [world.again(row).state for row in tasks] == ["assigned", "assigned", "waiting"]
     world.write(
-        service.change_member, world.admin, world.team, olena.id, share=None, limit=None, unlimited=True
+        members.change_member, world.admin, world.team, olena.id, share=None, limit=None, unlimited=True
     )
     assert world.again(tasks[2]).state == "assigned"
 
@@ -347,35 +347,35 @@ def test_who_leaves_hands_over_and_keeps_the_balance(world, pair):
     olena, bohdan = pair
     first, second = world.task(), world.task()
     assert [first.assignee_id, second.assignee_id] == [olena.id, bohdan.id]
-    world.write(service.leave_team, world.admin, world.team, olena.id)
+    world.write(members.leave_team, world.admin, world.team, olena.id)
     assert world.again(first).assignee_id == bohdan.id
     closed = world.roster().members[olena.membership]
     assert (closed.closed, closed.load, closed.credit) == (True, 0, UNIT)
     assert credit_of(world, bohdan) == [-UNIT]
     assert [e.event for e in world.entries()] == ["deal", "deal", "hand_over", "deal_again"]
     with pytest.raises(NotFound):
-        world.write(service.leave_team, world.admin, world.team, olena.id)
+        world.write(members.leave_team, world.admin, world.team, olena.id)
 
 
 def test_coming_back_is_a_new_membership_at_zero(world, pair):
     olena, _ = pair
     world.task()
-    world.write(service.leave_team, world.admin, world.team, olena.id)
-    again = world.write(service.join_team, world.admin, world.team, olena.id)
+    world.write(members.leave_team, world.admin, world.team, olena.id)
+    again = world.write(members.join_team, world.admin, world.team, olena.id)
     assert again != olena.membership
     assert world.roster().members[again].credit == 0
 
 
 def test_nobody_is_twice_in_a_team(world, pair):
     with pytest.raises(RuleSaysNo, match="already"):
-        world.write(service.join_team, world.admin, world.team, pair[0].id)
+        world.write(members.join_team, world.admin, world.team, pair[0].id)
 
 
 def test_who_works_here_no_more_joins_no_team(world):
     gone = world.worker("Колишній", member=False)
     world.write(staff.close, gone.id)
     with pytest.raises(RuleSaysNo, match="no more"):
-        world.write(service.join_team, world.admin, world.team, gone.id)
+        world.write(members.join_team, world.admin, world.team, gone.id)
 
 
 @pytest.mark.parametrize(
@@ -384,20 +384,20 @@ def test_who_works_here_no_more_joins_no_team(world):
 )
 def test_shares_and_limits_out_of_bounds_are_all_named(world, pair, share, limit, paths):
     with pytest.raises(InputRejected) as refused:
-        world.write(service.change_member, world.admin, world.team, pair[0].id, share=share, limit=limit)
+        world.write(members.change_member, world.admin, world.team, pair[0].id, share=share, limit=limit)
     assert [p.path for p in refused.value.problems] == paths
 
 
 def test_a_seller_changes_no_shares(world, pair):
     with pytest.raises(AccessDenied):
-        world.write(service.change_member, pair[0].actor, world.team, pair[0].id, share=9, limit=None)
+        world.write(members.change_member, pair[0].actor, world.team, pair[0].id, share=9, limit=None)
 
 
 def test_a_changed_share_counts_from_now_on(world, pair):
     olena, bohdan = pair
     for _ in range(4):
         world.task()
-    world.write(service.change_member, world.admin, world.team, olena.id, share=3, limit=None)
+    world.write(members.change_member, world.admin, world.team, olena.id, share=3, limit=None)
     got = [world.task().assignee_id for _ in range(8)]
     assert (got.count(olena.id), got.count(bohdan.id)) == (6, 2)
 
@@ -405,9 +405,9 @@ def test_a_changed_share_counts_from_now_on(world, pair):
 def test_facts_are_recorded_in_order_with_the_number_of_the_ledger(world, pair):
     olena, _ = pair
     task = world.task()
-    world.write(service.change_member, world.admin, world.team, olena.id, share=2, limit=5)
+    world.write(members.change_member, world.admin, world.team, olena.id, share=2, limit=5)
     world.write(service.complete, olena.actor, task.id, ORDERED)
-    world.write(service.leave_team, world.admin, world.team, olena.id)
+    world.write(members.leave_team, world.admin, world.team, olena.id)
     facts = [
         (f.kind, json.loads(f.value), f.seq)
         for f in world.rows(t.eligibility_fact, t.eligibility_fact.c.membership_id == olena.membership)
@@ -461,6 +461,6 @@ def test_the_verbs_behave_alike_on_both_databases(both_worlds):
     world.write(service.release, bohdan.actor, mine.id, "-")
     assert world.again(mine).assignee_id == olena.id
     world.write(service.complete, olena.actor, mine.id, Closing(outcome=Outcome.SPAM))
-    world.write(service.leave_team, world.admin, world.team, bohdan.id)
+    world.write(members.leave_team, world.admin, world.team, bohdan.id)
     assert {world.again(row).assignee_id for row in tasks} == {olena.id}
     assert world.findings() == []

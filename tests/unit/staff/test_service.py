@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.assignment import service as assignment
+from hub.assignment import members
 from hub.kernel.errors import InputRejected, NotFound
 from hub.staff import service, store
 
@@ -41,7 +41,7 @@ def test_a_record_shows_roles_and_open_memberships_only(world):
     (record,) = world.read(store.all_staff)
     assert record.roles == {"seller"}
     assert [(m.team, m.share, m.limit) for m in record.memberships] == [("sales", 3, 5)]
-    world.write(assignment.leave_team, world.admin, world.team, olena.id)
+    world.write(members.leave_team, world.admin, world.team, olena.id)
     assert world.read(store.get, olena.id).memberships == ()
 
 
