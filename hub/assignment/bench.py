@@ -125,6 +125,7 @@ class Bench:
             self.roster,
             event,
             task_id=row.id,
+            needs=row.needs,
             units=row.paid_units,
             correlation_id=row.correlation_id,
             giver=row.membership_id,
@@ -290,7 +291,9 @@ def _deal_waiting(bench: Bench, row: TaskRow, chosen_from: EligibleSet) -> None:
         deal_again(bench.roster, chosen_from, row.paid_units) if again else deal(bench.roster, chosen_from)
     )
     event = "deal_again" if again else "deal"
-    entry = bench.entries.dealt(bench.roster, event, row.id, chosen_from, choice, row.correlation_id)
+    entry = bench.entries.dealt(
+        bench.roster, event, row.id, row.needs, chosen_from, choice, row.correlation_id
+    )
     bench.give(row, bench.roster.members[choice.taker], entry.seq, choice.price, TaskState.ASSIGNED)
 
 

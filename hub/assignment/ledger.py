@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Connection
@@ -24,7 +24,7 @@ from hub.assignment.policy import (
 from hub.db.locks import HeadRow, lock_teams
 from hub.db.prepared import Prepared
 from hub.db.rows import EligibilityFactRow, EligibleSetRow, LedgerRow
-from hub.db.tables import eligible_set, ledger, ledger_head, team
+from hub.db.tables import eligibility_fact, eligible_set, ledger, ledger_head, task, team
 from hub.db.tx import Tx
 from hub.kernel.clock import MINUTE, Instant
 from hub.kernel.errors import NotFound
@@ -73,6 +73,7 @@ def parse_head(row: HeadRow) -> Roster:
         team_rules(row.settings),
         row.due_at,
         state.get("checked", 0),
+        state.get("facts", 0),
     )
 
 
@@ -107,6 +108,8 @@ def head_state(roster: Roster) -> str:
         "house": roster.house,
         "members": {str(m.id): _stored(m) for m in roster.members.values()},
     }
+    if roster.facts:
+        state["facts"] = roster.facts
     if roster.checked_at:
         state["checked"] = roster.checked_at
     return json.dumps(state, separators=(",", ":"))
@@ -166,6 +169,7 @@ class Entries:
         event: str,
         *,
         task_id: int,
+        needs: str,
         units: int,
         correlation_id: int,
         taker: int | None = None,
@@ -196,7 +200,7 @@ class Entries:
             correlation_id,
             "",
         )
-        roster.hash = chain(roster.hash, entry_text(row, digest))
+        roster.hash = chain(roster.hash, entry_text(row, needs, digest))
         row = LedgerRow._make((*row[:-1], roster.hash))
         self.rows.append(row)
         return row
@@ -206,6 +210,7 @@ class Entries:
         roster: Roster,
         event: str,
         task_id: int,
+        needs: str,
         chosen_from: EligibleSet,
         choice: Choice,
         correlation_id: int,
@@ -215,6 +220,7 @@ class Entries:
             roster,
             event,
             task_id=task_id,
+            needs=needs,
             units=choice.price,
             correlation_id=correlation_id,
             taker=choice.taker,
@@ -224,20 +230,22 @@ class Entries:
         )
 
     def fact(self, roster: Roster, member_id: int, kind: str, value: object, valid_from: Instant) -> None:
-        """Record an eligibility fact; append-only."""
-        self.facts.append(
-            EligibilityFactRow(
-                self._tx.new_id(),
-                roster.team_id,
-                member_id,
-                kind,
-                json.dumps(value, separators=(",", ":")),
-                valid_from,
-                self._tx.now,
-                self._actor,
-                roster.seq,
-            )
+        """Record an eligibility fact; append-only, and part of the chain."""
+        roster.facts += 1
+        row = EligibilityFactRow(
+            self._tx.new_id(),
+            roster.team_id,
+            member_id,
+            kind,
+            json.dumps(value, separators=(",", ":"), ensure_ascii=False),
+            valid_from,
+            self._tx.now,
+            self._actor,
+            roster.seq,
+            roster.facts,
         )
+        roster.hash = chain(roster.hash, fact_text(row))
+        self.facts.append(row._replace(hash=roster.hash))
 
     def _intern(self, team_id: int, chosen_from: EligibleSet) -> tuple[int, str]:
         known = self._interned.get(id(chosen_from))
@@ -256,18 +264,53 @@ class Entries:
         return found, digest
 
 
-def read_entries(conn: Connection, team_id: int) -> Iterator[tuple[LedgerRow, str]]:
-    """All entries of a team in order, each with the digest of its eligible set ("" without one)."""
+class Linked(NamedTuple):
+    """An entry with what its hash covers besides: its task's needs, the digest of its set ("" without one)."""
+
+    entry: LedgerRow
+    needs: str
+    digest: str
+
+
+def read_entries(conn: Connection, team_id: int) -> Iterator[Linked]:
+    """All entries of a team in order."""
     query = (
-        select(ledger, eligible_set.c.hash.label("digest"))
+        select(ledger, task.c.needs, eligible_set.c.hash.label("digest"))
+        .outerjoin(task, task.c.id == ledger.c.task_id)
         .outerjoin(eligible_set, eligible_set.c.id == ledger.c.set_id)
         .where(ledger.c.team_id == team_id)
         .order_by(ledger.c.seq)
     )
     for row in conn.execution_options(yield_per=1000).execute(query):
-        *values, digest = row
+        *values, needs, digest = row
         entry = LedgerRow._make(values)
-        yield entry, digest or ("" if entry.set_id is None else f"no set {entry.set_id}")
+        known = digest or ("" if entry.set_id is None else f"no set {entry.set_id}")
+        yield Linked(entry, needs or "{}", known)
+
+
+def read_facts(conn: Connection, team_id: int) -> Iterator[EligibilityFactRow]:
+    """All facts of a team in order."""
+    query = (
+        select(eligibility_fact)
+        .where(eligibility_fact.c.team_id == team_id)
+        .order_by(eligibility_fact.c.number)
+    )
+    for row in conn.execution_options(yield_per=1000).execute(query):
+        yield EligibilityFactRow._make(row)
+
+
+def read_chain(conn: Connection, team_id: int) -> Iterator[Linked | EligibilityFactRow]:
+    """Facts and entries as they were written: a fact of number `seq` stands behind the entry of that number."""
+    facts = read_facts(conn, team_id)
+    fact = next(facts, None)
+    for linked in read_entries(conn, team_id):
+        while fact is not None and fact.seq < linked.entry.seq:
+            yield fact
+            fact = next(facts, None)
+        yield linked
+    while fact is not None:
+        yield fact
+        fact = next(facts, None)
 
 
 def set_digest(team_id: int, body: str) -> str:
@@ -275,14 +318,25 @@ def set_digest(team_id: int, body: str) -> str:
     return hashlib.sha256(f"{team_id}|{body}".encode()).hexdigest()
 
 
-def entry_text(e: LedgerRow, digest: str) -> str:
-    """What an entry's hash is over, besides the hash before; `digest` of its eligible set, "" without one."""
+def entry_text(e: LedgerRow, needs: str, digest: str) -> str:
+    """What an entry's hash is over, besides the hash before.
+
+    `needs` of its task as stored; `digest` of its eligible set, "" without one.
+    """
     return (
-        f"{e.team_id}|{e.seq}|{e.task_id}|{e.event}|{digest}|{e.taker_id or ''}|{e.giver_id or ''}|"
+        f"{e.team_id}|{e.seq}|{e.task_id}|{needs}|{e.event}|{digest}|{e.taker_id or ''}|{e.giver_id or ''}|"
         f"{e.units}|{e.taker_credit}|{e.credits}|{e.actor}|{e.reason or ''}|{e.at}|{e.correlation_id}"
     )
 
 
+def fact_text(f: EligibilityFactRow) -> str:
+    """What a fact's hash is over, besides the hash before."""
+    return (
+        f"fact|{f.team_id}|{f.number}|{f.seq}|{f.membership_id}|{f.kind}|{f.value}|{f.valid_from_at}|"
+        f"{f.recorded_at}|{f.actor}"
+    )
+
+
 def chain(before: str, content: str) -> str:
-    """The hash of an entry: over the hash of the one before and its own content."""
+    """The hash of an entry or a fact: over the hash of the one before and its own content."""
     return hashlib.sha256(f"{before}|{content}".encode()).hexdigest()

@@ -120,6 +120,7 @@ class Roster:
 
     due_at      when somebody comes or goes by the calendar; None: never
     checked_at  when that was last looked at (a clock set back makes it look again)
+    facts       how many eligibility facts the team has; they and the entries are one chain
     """
 
     team_id: int
@@ -130,6 +131,7 @@ class Roster:
     rules: TeamRules = field(default_factory=TeamRules)
     due_at: int | None = None
     checked_at: int = 0
+    facts: int = 0
 
     def stale(self, now: int) -> bool:
         """Has the calendar to be asked again before anybody is chosen?"""

@@ -102,6 +102,7 @@ def pass_on(bench: Bench, row: TaskRow, taker: Member) -> TaskRow:
         bench.roster,
         "pass_on",
         task_id=row.id,
+        needs=row.needs,
         units=choice.price,
         correlation_id=row.correlation_id,
         taker=taker.id,

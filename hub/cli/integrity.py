@@ -9,13 +9,15 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import Connection
 
-from hub.assignment.ledger import GENESIS, chain, entry_text, peek, read_entries
-from hub.assignment.policy import UNIT, Roster
-from hub.db.tables import eligible_set, ledger, ledger_head, order_journal, orders, task
+from hub.assignment.export import export_lines
+from hub.assignment.ledger import GENESIS, chain, entry_text, fact_text, peek, read_chain
+from hub.assignment.policy import Roster
+from hub.assignment.verify import Broken, Verifier
+from hub.db.rows import EligibilityFactRow
+from hub.db.tables import eligible_set, ledger_head, order_journal, orders, task
 from hub.orders.model import EntryRow, OrderRow
 from hub.orders.service import GENESIS as ORDER_GENESIS
 from hub.orders.service import entry_hash
-from hub.staff import store as staff
 from hub.tasks.model import HELD
 
 _ORPHANS = {
@@ -63,24 +65,44 @@ def _ledgers(conn: Connection) -> Iterator[dict[str, Any]]:
     """Each team: no gap, an unbroken chain, a sum of zero, loads as the tasks say."""
     for team_id in conn.execute(select(ledger_head.c.team_id)).scalars().all():
         roster = peek(conn, team_id)
-        yield from _chain(conn, roster)
-        if roster.total() != 0:
-            yield _finding("credits do not add up to zero", f"team {roster.team_id}: {roster.total()}")
-        yield from _loads(conn, roster)
+        found = [*_chain(conn, roster), *_sum(roster), *_loads(conn, roster)]
+        yield from found or _replay(conn, roster)
 
 
 def _chain(conn: Connection, roster: Roster) -> Iterator[dict[str, Any]]:
-    before, last = GENESIS, 0
-    for last, (entry, digest) in enumerate(read_entries(conn, roster.team_id), 1):
-        if entry.seq != last:
-            yield _finding("ledger has a gap", f"team {roster.team_id}, before entry {entry.seq}")
+    """Numbers without gaps, hashes that follow from what they cover; then the rule, line by line."""
+    before, last, number = GENESIS, 0, 0
+    for one in read_chain(conn, roster.team_id):
+        if isinstance(one, EligibilityFactRow):
+            number += 1
+            found, wanted, place, content = one.number, number, f"fact {number}", fact_text(one)
+            digest = one.hash
+        else:
+            last += 1
+            found, wanted, place, content = one.entry.seq, last, f"entry {one.entry.seq}", entry_text(*one)
+            digest = one.entry.hash
+        if found != wanted:
+            yield _finding("ledger has a gap", f"team {roster.team_id}, before {place}")
             return
-        before = chain(before, entry_text(entry, digest))
-        if before != entry.hash:
-            yield _finding("ledger entry was changed", f"team {roster.team_id}, entry {entry.seq}")
+        before = chain(before, content)
+        if before != digest:
+            yield _finding("ledger entry was changed", f"team {roster.team_id}, {place}")
             return
-    if (last, before) != (roster.seq, roster.hash):
+    if (last, number, before) != (roster.seq, roster.facts, roster.hash):
         yield _finding("ledger does not end where its head says", f"team {roster.team_id}")
+
+
+def _sum(roster: Roster) -> Iterator[dict[str, Any]]:
+    if roster.total() != 0:
+        yield _finding("credits do not add up to zero", f"team {roster.team_id}: {roster.total()}")
+
+
+def _replay(conn: Connection, roster: Roster) -> Iterator[dict[str, Any]]:
+    """Everything by the rule again: who could be dealt each task, who took it, what it cost."""
+    try:
+        Verifier().run(export_lines(conn, roster.team_id))
+    except Broken as broken:
+        yield _finding("dealing does not follow the rule", f"team {roster.team_id}, {broken.message}")
 
 
 def _loads(conn: Connection, roster: Roster) -> Iterator[dict[str, Any]]:
@@ -112,30 +134,3 @@ def _journals(conn: Connection) -> Iterator[dict[str, Any]]:
     for order_id, order in heads.items():
         if before.get(order_id) != (order.journal_seq, order.journal_hash):
             yield _finding("order journal does not end where its order says", f"order {order_id}")
-
-
-def balances(conn: Connection, team_name: str) -> list[dict[str, Any]]:
-    """Received and due, in tasks, for every open member."""
-    team = staff.team_by_name(conn, team_name)
-    roster = peek(conn, team.id)
-    names = {record.id: record.name for record in staff.all_staff(conn)}
-    got = select(ledger.c.taker_id, func.count()).where(ledger.c.team_id == team.id)
-    received = {row[0]: row[1] for row in conn.execute(got.group_by(ledger.c.taker_id))}
-    back = select(ledger.c.giver_id, func.count()).where(ledger.c.team_id == team.id)
-    returned = {row[0]: row[1] for row in conn.execute(back.group_by(ledger.c.giver_id))}
-    rows = []
-    for member in sorted(roster.members.values(), key=lambda m: m.id):
-        if member.closed:
-            continue
-        kept = received.get(member.id, 0) - returned.get(member.id, 0)
-        rows.append(
-            {
-                "name": names.get(member.staff_id, "?"),
-                "share": member.share,
-                "received": kept,
-                "due": round(kept + member.credit / UNIT, 3),
-                "difference": round(-member.credit / UNIT, 3),
-                "open": member.load,
-            }
-        )
-    return rows

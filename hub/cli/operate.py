@@ -1,4 +1,4 @@
-"""hub replay, hub db ..., hub fairness report"""
+"""hub replay, hub db ..."""
 
 from __future__ import annotations
 
@@ -99,23 +99,4 @@ def db_check(config: str | None, as_json: bool) -> None:
         sys.exit(FINDING)
 
 
-@click.group()
-def fairness() -> None:
-    """Is the work shared evenly?"""
-
-
-@fairness.command("report")
-@click.option("--team", default="sales", show_default=True)
-@config_option
-@json_option
-@guarded
-def fairness_report(team: str, config: str | None, as_json: bool) -> None:
-    """What everybody received against what he was due, since the beginning."""
-    from hub.cli.integrity import balances  # noqa: PLC0415
-
-    with hub_of(config) as hub:
-        rows = hub.db.read_now(lambda conn: balances(conn, team))
-    show(rows, as_json, f"nobody is in {team} yet: hub staff add NAME --team {team}")
-
-
-COMMANDS = (replay, db, fairness)
+COMMANDS = (replay, db)

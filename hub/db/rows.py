@@ -176,6 +176,8 @@ class EligibilityFactRow(NamedTuple):
     recorded_at: int
     actor: str
     seq: int
+    number: int = 0
+    hash: str = ""
 
 
 class JournalRow(NamedTuple):

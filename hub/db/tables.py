@@ -64,8 +64,9 @@ def _text(name: str, *, null: bool = False, default: str | None = None) -> Colum
     return Column(name, Text, nullable=null, server_default=None if default is None else text(f"'{default}'"))
 
 
-def _key(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, String(200), nullable=null)
+def _key(name: str, *, null: bool = False, default: str | None = None) -> Column[str]:
+    preset = None if default is None else text(f"'{default}'")
+    return Column(name, String(200), nullable=null, server_default=preset)
 
 
 def _count(name: str, default: int | None = 0, *, null: bool = False) -> Column[int]:
@@ -225,7 +226,9 @@ eligibility_fact = Table(
     _at("valid_from_at"),
     _at("recorded_at"),
     _key("actor"),
-    _count("seq"),  # the team's ledger seq when it was recorded: orders facts against entries
+    _count("seq"),  # the team's ledger seq when it was recorded: it holds for the entries beyond
+    _count("number"),  # without gaps within a team
+    _key("hash", default=""),  # facts and entries of a team are one chain
     comment="append-only: why somebody could or could not be dealt a task at a moment",
 )
 Index("ix_eligibility_fact_team", eligibility_fact.c.team_id, eligibility_fact.c.id)

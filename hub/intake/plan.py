@@ -451,7 +451,7 @@ class Planner:
         if kept and member is not None and not member.closed and not member.away:
             keep_with(roster, member.id)
             entry = self.entries.add(
-                roster, "follow_up", task_id=task_id, units=0, correlation_id=correlation_id,
+                roster, "follow_up", task_id=task_id, needs=needs_text(needs), units=0, correlation_id=correlation_id,
                 taker=member.id, credit_after=member.credit,
             )  # fmt: skip
             return entry, member
@@ -462,7 +462,9 @@ class Planner:
             choice, event = deal_to(roster, chosen_from, member.id), "returning"
         else:
             choice, event = deal(roster, chosen_from), "deal"
-        entry = self.entries.dealt(roster, event, task_id, chosen_from, choice, correlation_id)
+        entry = self.entries.dealt(
+            roster, event, task_id, needs_text(needs), chosen_from, choice, correlation_id
+        )
         return entry, roster.members[choice.taker]
 
     def _set(self, roster: Roster, needs: Needs) -> EligibleSet:

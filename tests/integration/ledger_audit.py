@@ -43,23 +43,47 @@ def problems(url: str) -> list[str]:
     return found
 
 
+FACT = ("team_id", "number", "seq", "membership_id", "kind", "value", "valid_from_at", "recorded_at", "actor")
+
+
 def _chain(url: str, team_id: int, head_seq: int, head_hash: str) -> list[str]:
-    names = ", ".join(f'"{name}"' for name in ENTRY)
+    """Facts and entries are one chain: a fact of number `seq` stands behind the entry of that number."""
+    names, facts_names = (", ".join(f'"{name}"' for name in one) for one in (ENTRY, FACT))
     rows = query(url, f"SELECT {names}, hash FROM ledger WHERE team_id = {team_id} ORDER BY seq")
+    needs = dict(
+        query(
+            url,
+            f"SELECT id, needs FROM task WHERE id IN (SELECT task_id FROM ledger WHERE team_id = {team_id})",
+        )
+    )
+    told = query(
+        url, f"SELECT {facts_names}, hash FROM eligibility_fact WHERE team_id = {team_id} ORDER BY number"
+    )
     sets = dict(query(url, f"SELECT id, body FROM eligible_set WHERE team_id = {team_id}"))
-    before, found = "0" * 64, []
-    for expected, (*values, digest) in enumerate(rows, start=1):
-        if values[1] != expected:
-            found.append(f"team {team_id}: entry {values[1]} stands where {expected} should")
-        if values[SET] is not None:  # the chain covers what the set says, not its number
+    if [row[1] for row in rows] != list(range(1, len(rows) + 1)):
+        return [f"team {team_id}: the entries' numbers have a gap"]
+    if [row[1] for row in told] != list(range(1, len(told) + 1)):
+        return [f"team {team_id}: the facts' numbers have a gap"]
+    links = [((row[2], 1, row[1]), ["fact", *row]) for row in told] + [
+        ((row[1], 0, 0), list(row)) for row in rows
+    ]
+    before = "0" * 64
+    for place, (*values, digest) in sorted(links):
+        if (
+            values[0] != "fact" and values[SET] is not None
+        ):  # the chain covers what the set says, not its number
             values[SET] = hashlib.sha256(f"{team_id}|{sets[values[SET]]}".encode()).hexdigest()
+        if values[0] != "fact":
+            values.insert(3, needs[values[2]])
         content = "|".join("" if value is None else str(value) for value in values)
         before = hashlib.sha256(f"{before}|{content}".encode()).hexdigest()
         if before != digest:
-            return [*found, f"team {team_id}: hash of entry {expected}"]
-    if (len(rows), before) != (head_seq, head_hash):
-        found.append(f"team {team_id}: the head is not at the last entry")
-    return found
+            return [f"team {team_id}: hash at {place}"]
+    return (
+        []
+        if (len(rows), before) == (head_seq, head_hash)
+        else [f"team {team_id}: the head is not at the end"]
+    )
 
 
 class Book:

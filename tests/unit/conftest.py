@@ -1,7 +1,8 @@
 """Databases with the hub's schema for unit tests, and how hard hypothesis tries."""
 
+import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,17 @@ def both_worlds(database_url: str) -> Iterator[World]:
     db = open_database(database_url, clock)
     yield World(db, clock)
     db.close()
+
+
+@pytest.fixture
+def make_world(migrated_file: Path, tmp_path: Path) -> Callable[[], World]:
+    """As many worlds of their own as a test wants; it closes their databases itself."""
+    made = itertools.count()
+
+    def make() -> World:
+        file = tmp_path / f"world{next(made)}.db"
+        shutil.copy(migrated_file, file)
+        clock = manual_clock()
+        return World(open_database(f"sqlite:///{file}", clock), clock)
+
+    return make

@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import delete, update
 
 from hub.assignment import service
-from hub.assignment.ledger import GENESIS, chain, entry_text, head_state, parse_head, read_entries
+from hub.assignment.ledger import GENESIS, chain, entry_text, fact_text, head_state, parse_head, read_chain
 from hub.assignment.policy import Member, Roster, Rules
 from hub.db import tables as t
 from hub.db.locks import HeadRow
-from hub.db.rows import LedgerRow
+from hub.db.rows import EligibilityFactRow, LedgerRow
 from hub.requests.model import Closing, Outcome
 
 
@@ -44,11 +44,12 @@ def test_the_chain_begins_at_genesis_and_ends_in_the_head(lived_in):
     before = GENESIS
     entries = lived_in.entries()
     assert [e.seq for e in entries] == list(range(1, len(entries) + 1))
-    stored = lived_in.db.read_now(lambda conn: list(read_entries(conn, lived_in.team)))
-    assert [entry for entry, _ in stored] == entries
-    for entry, digest in stored:
-        before = chain(before, entry_text(entry, digest))
-        assert entry.hash == before
+    stored = lived_in.db.read_now(lambda conn: list(read_chain(conn, lived_in.team)))
+    assert [one[0] for one in stored if not isinstance(one, EligibilityFactRow)] == entries
+    for one in stored:
+        text = fact_text(one) if isinstance(one, EligibilityFactRow) else entry_text(*one)
+        before = chain(before, text)
+        assert before == (one.hash if isinstance(one, EligibilityFactRow) else one[0].hash)
     assert lived_in.roster().hash == before
     assert {e.event for e in entries} == {"deal", "reassign", "release", "deal_again", "void"}
 

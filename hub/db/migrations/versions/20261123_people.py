@@ -58,6 +58,12 @@ def upgrade() -> None:
     with op.batch_alter_table("schedule_entry", schema=None) as batch_op:
         batch_op.create_index("ix_schedule_entry_staff", ["staff_id", "id"], unique=False)
 
+    with op.batch_alter_table("eligibility_fact", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("number", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
+        batch_op.add_column(
+            sa.Column("hash", sa.String(length=200), server_default=sa.text("('')"), nullable=False)
+        )
+
     with op.batch_alter_table("ledger_head", schema=None) as batch_op:
         batch_op.add_column(sa.Column("due_at", sa.BigInteger(), nullable=True))
 
