@@ -21,11 +21,7 @@ from hub.sdk.messages import Event, EventKind, Parsed, RawDelivery, Verified
 MAX_EVENTS = 100
 MAX_FIELDS = 200
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
-_STATE = {
-    EventKind.PROBE: DeliveryState.NOTED,
-    EventKind.IGNORED: DeliveryState.NOTED,
-    EventKind.SPAM: DeliveryState.SPAM,
-}
+_STATE = dict.fromkeys(EventKind, DeliveryState.NOTED) | {EventKind.SPAM: DeliveryState.SPAM}
 
 
 def prepare(raw: RawDelivery, team_id: int, region: str, verified: Verified, parsed: Parsed) -> Prepared:

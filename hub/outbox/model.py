@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from hub.kernel.clock import HOUR, MINUTE, SECOND, Instant
+from hub.sdk.messages import Later
 
 LEASE = 60 * SECOND
 MAX_ATTEMPTS = 8
@@ -19,35 +19,6 @@ class OutboxState(StrEnum):
     DONE = "done"
     DEAD = "dead"  # refused, or tried too often; a person sees it
     UNCERTAIN = "uncertain"  # a reply whose fate is unknown: a person decides, one click
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """It left; the provider's id where there is one."""
-
-    provider_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """It will never be taken."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """Try again, not before so many seconds (0: as the back-off says)."""
-
-    seconds: float = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Uncertain:
-    """The connection went during the call."""
-
-
-SendResult = Sent | Refused | Later | Uncertain
 
 
 def backoff(attempts: int, jitter: float) -> int:

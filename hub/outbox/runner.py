@@ -22,15 +22,11 @@ from hub.db.tx import Tx
 from hub.outbox.model import (
     LEASE,
     MAX_ATTEMPTS,
-    Later,
     OutboxState,
-    Refused,
-    SendResult,
-    Sent,
-    Uncertain,
     next_try,
     repeats_after_crash,
 )
+from hub.sdk.messages import Later, Refused, SendResult, Sent, Uncertain
 
 log = structlog.get_logger("hub.outbox")
 

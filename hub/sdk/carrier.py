@@ -9,12 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from hub.sdk.errors import PermanentFailure
 from hub.sdk.host import Host
-from hub.sdk.tracking import Recognition, TrackAnswer, TrackingNumber
+from hub.sdk.tracking import Changes, Documents, Recognition, TrackAnswer, TrackingNumber, Transfers
 from hub.sdk.version import SDK_VERSION
 
 
@@ -27,6 +29,12 @@ class CarrierCapabilities:
     parallel_calls       calls of one account at the same time
     tracks_without_key   works with no credentials (`hub track` uses this)
     reports_money        the answers tell about cash on delivery
+    calls_per_day        what one account may ask a day; 0 = no limit known; since SDK 1.1
+    needs_phone          private fields need the consignee's or shipper's telephone; since SDK 1.1
+    lists_changes        `changes` lists what changed: cheaper than asking number by number; since SDK 1.1
+    lists_documents      the account's own waybills can be listed (`documents`); since SDK 1.1
+    lists_transfers      money transfers to the shipper can be listed (`transfers`); since SDK 1.1
+    creates_waybills, prints_labels, quotes_prices, has_directories   reserved: no hub calls them yet
     """
 
     batch_size: int = 1
@@ -34,6 +42,15 @@ class CarrierCapabilities:
     parallel_calls: int = 1
     tracks_without_key: bool = False
     reports_money: bool = False
+    calls_per_day: int = 0
+    needs_phone: bool = False
+    lists_changes: bool = False
+    lists_documents: bool = False
+    lists_transfers: bool = False
+    creates_waybills: bool = False
+    prints_labels: bool = False
+    quotes_prices: bool = False
+    has_directories: bool = False
 
 
 class Carrier(ABC):
@@ -55,9 +72,28 @@ class Carrier(ABC):
         AnswerUnreadable where the answer is not of the documented shape.
         """
 
+    async def changes(self, since: datetime, until: datetime, page: str) -> Changes:
+        """What changed between two moments, for all parcels of the account; `page` is "" first.
+
+        The plugin cuts the span to what its provider takes and says in `Changes.until` how far it got.
+        Numbers that nobody follows are dropped by the hub. Raises as `track`.
+        """
+        raise PermanentFailure("this carrier lists no changes")
+
+    async def documents(self, since: datetime, page: str) -> Documents:
+        """Waybills that the account itself has made since a moment, in pages. Raises as `track`."""
+        raise PermanentFailure("this carrier lists no documents")
+
+    async def transfers(self, since: datetime, page: str) -> Transfers:
+        """Money that the carrier paid out to the account since a moment, in pages. Raises as `track`."""
+        raise PermanentFailure("this carrier lists no money transfers")
+
     async def check(self) -> str:
         """Try the credentials with the cheapest call; a short sentence on success, raises otherwise."""
         return "this carrier has no check of its own"
+
+    async def close(self) -> None:  # noqa: B027 - optional
+        """Let go of connections and threads."""
 
 
 class CreateCarrier(Protocol):

@@ -4,19 +4,33 @@ A channel object is built once per account by `ChannelPlugin.create`. The hub th
 by one, each under its own guard and time limit: a method that raises, hangs or returns nonsense harms
 its own delivery only. `verify`, `parse`, `answer` and `page` are synchronous and pure: no network, no
 files, no clock but the one in their arguments. They run in a thread, never while a database lock is held.
+`pull`, `send`, `fetch`, `check` and the two of the web hook are asynchronous and do all the input and
+output there is; a blocking library has its own thread inside the plugin.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from hub.sdk.errors import PermanentFailure
 from hub.sdk.host import Host
-from hub.sdk.messages import HttpAnswer, Outcome, Parsed, RawDelivery, Verified
+from hub.sdk.messages import (
+    Fetched,
+    HttpAnswer,
+    Outcome,
+    Outgoing,
+    Parsed,
+    Pulled,
+    RawDelivery,
+    SendResult,
+    Verified,
+)
 from hub.sdk.version import SDK_VERSION
 
 
@@ -42,13 +56,27 @@ class ChannelCapabilities:
     parses_at_once     `verify` and `parse` run together before the delivery is stored, and `parse` may
                        reject it (forms); otherwise what cannot be parsed is stored as unreadable
     has_page           `page` answers GET below /in/<account>/
-    sends              replies can be sent (`send`; since SDK 1.1)
+    pulls              the hub calls `pull` again and again, in one process at a time; since SDK 1.1
+    rescans            `rescan` can read again what came since a moment; since SDK 1.1
+    sends              `send` works; since SDK 1.1
+    sends_first        can write to somebody who has never written (mail); others only answer; since SDK 1.1
+    files              the largest file that can be sent, bytes; 0 = none; since SDK 1.1
+    buttons            takes buttons; since SDK 1.1
+    registers          has a web hook to set and to take away (`open_webhook`); since SDK 1.1
+    silence_s          after so many seconds without a successful pull or check the account alarms; since SDK 1.1
     """
 
     receives: bool = True
     parses_at_once: bool = False
     has_page: bool = False
+    pulls: bool = False
+    rescans: bool = False
     sends: bool = False
+    sends_first: bool = False
+    files: int = 0
+    buttons: bool = False
+    registers: bool = False
+    silence_s: float = 60.0
 
 
 class Channel(ABC):
@@ -81,6 +109,57 @@ class Channel(ABC):
     def page(self, path: str, query: Mapping[str, str], language: str) -> HttpAnswer | None:
         """A page of the channel's own below /in/<account>, such as a hosted form; None = 404."""
         return None
+
+    async def pull(self, position: str, wait_s: float) -> Pulled:
+        """Fetch what came after `position` ("" at the very first), oldest first, at most 100 deliveries.
+
+        With nothing there it may wait for news up to `wait_s`, then returns an empty Pulled; it never
+        returns sooner than half a second without news. Called again as soon as what it brought is stored,
+        from one process at a time. The same delivery may be fetched again after a crash: `verify` gives it the
+        same `external_id`. Connections are kept inside the object, until `close`.
+        Raises TemporaryFailure, Throttled, AuthenticationFailed, or Conflict where another consumer reads too.
+        Each delivery then passes `verify` and `parse` as a RawDelivery with method "PULL".
+        """
+        raise PermanentFailure("this channel fetches nothing")
+
+    async def taken(self, positions: Sequence[str]) -> None:  # noqa: B027 - optional
+        """These are stored: tidy up at the provider (move the mail). May be called again or never; idempotent."""
+
+    async def rescan(self, since: datetime, after: str) -> Pulled:
+        """Fetch again what came since a moment, in pages: `after` is "" first, then the last answer's `position`.
+
+        Ends where `more` is False. Moves no cursor; known deliveries are met by their keys.
+        """
+        raise PermanentFailure("this channel cannot read again")
+
+    async def send(self, message: Outgoing) -> SendResult:
+        """Send one message: Sent, Refused, Later or Uncertain; at most 30 s.
+
+        Never retries by itself. Uncertain where the request may have reached the provider and no answer came.
+        AuthenticationFailed stops the account's sending with one alarm.
+        """
+        raise PermanentFailure("this channel sends nothing")
+
+    async def fetch(self, ref: str, limit_bytes: int) -> Fetched:
+        """The file behind an Attachment's `ref`; PermanentFailure where it is gone or larger than the limit."""
+        raise PermanentFailure("this channel has no files")
+
+    async def open_webhook(self, url: str) -> None:  # noqa: B027 - optional
+        """Tell the provider where to deliver; the hub is listening there already. Called at start; idempotent."""
+
+    async def close_webhook(self) -> None:  # noqa: B027 - optional
+        """Take the web hook away: the account is switched off."""
+
+    async def check(self) -> str:
+        """Try the credentials, and the web hook where there is one, with the cheapest call.
+
+        A short sentence on success (what the other side answered), raises otherwise: AuthenticationFailed,
+        TemporaryFailure, or Conflict where the web hook leads elsewhere. `hub check` and the watch call it.
+        """
+        return "this channel has no check of its own"
+
+    async def close(self) -> None:  # noqa: B027 - optional
+        """Let go of connections and threads; the process ends or another one takes over."""
 
 
 class CreateChannel(Protocol):

@@ -8,6 +8,7 @@
     ├── TemporaryFailure       tried again, not before `retry_after_s`
     │   └── Throttled          the provider asks us to slow down: the whole account waits
     ├── AuthenticationFailed   credentials: the account stops with one alarm, no storm of retries
+    ├── Conflict               another consumer has the source, or the web hook leads elsewhere: an alarm
     ├── NumbersRejected        the provider refuses these numbers: each is shown to its seller
     └── PermanentFailure       dead letter with its reason
 
@@ -65,6 +66,10 @@ class Throttled(TemporaryFailure):
 
 class AuthenticationFailed(PluginError):
     """The provider does not accept the credentials."""
+
+
+class Conflict(PluginError):
+    """Somebody else reads from this source too, or the web hook leads to another address."""
 
 
 class NumbersRejected(PluginError):

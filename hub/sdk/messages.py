@@ -1,10 +1,13 @@
 """The values that pass between the hub and a channel. All are frozen and picklable.
 
 RawDelivery  what came in, byte for byte         hub -> plugin
+Pulled       what a pull channel fetched         plugin -> hub
 Verified     authentic; names the delivery       plugin -> hub
 Parsed       what it says                        plugin -> hub
 Outcome      what the hub made of it             hub -> plugin
 HttpAnswer   what the sender gets                plugin -> hub
+Outgoing     what the business writes            hub -> plugin
+SendResult   what became of it                   plugin -> hub
 """
 
 from __future__ import annotations
@@ -64,7 +67,12 @@ class EventKind(StrEnum):
     MESSAGE = "message"  # a person asks something: opens or joins a request
     PROBE = "probe"  # the provider tests the connection: answered, no task
     SPAM = "spam"  # a trap was hit: stored, counted, no task, can be released
-    IGNORED = "ignored"  # a receipt, an echo, an auto-reply: stored, counted, no task
+    IGNORED = "ignored"  # an auto-reply, a list mail, an event of no interest: stored, counted, no task
+    EDIT = "edit"  # a person changed what he wrote: updates the message `about`, opens nothing
+    RECEIPT = "receipt"  # our message `about` was delivered, seen or failed: `mark` says which
+    ECHO = "echo"  # we wrote it elsewhere (the provider's own app): shown in the conversation, no task
+    JOINED = "joined"  # a person opened the conversation or came back: known, no task
+    LEFT = "left"  # a person blocked us or left: he cannot be written to any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +94,33 @@ class Sender:
     language: str = ""
 
 
+class Mark(StrEnum):
+    """How far a message of ours has come."""
+
+    DELIVERED = "delivered"
+    SEEN = "seen"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that came with a message.
+
+    name, media_type  as told; the hub trusts neither
+    size              bytes, 0 where not told
+    body              the bytes where the delivery holds them (mail, multipart); None where they must be fetched
+    ref               handle for `Channel.fetch`: what names the file at the provider; never an address with a secret
+    inline            content id of a picture that stands inside the text; "" for a file beside it
+    """
+
+    name: str = ""
+    media_type: str = "application/octet-stream"
+    size: int = 0
+    body: bytes | None = field(default=None, repr=False)
+    ref: str = ""
+    inline: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One thing that a delivery says.
@@ -98,6 +133,15 @@ class Event:
     source       where the person came from: utm_source, page, referrer, form, ...
     joins_open   True where another text of the same person continues the open request (chat, mail);
                  False where it is a request of its own (forms)
+    full_text    the whole text where `text` is only its visible part (mail without quotes); "" = the same
+    html         the text as HTML, as it came; the hub sanitises it before it is shown; "" where there is none
+    attachments  files, at most 50
+    replies_to   the provider's ids of the messages that this one answers, nearest first: it joins their request
+    thread_token what the hub put into its own message (`Outgoing.thread_token`) and this one brought back
+    about        EDIT, RECEIPT: the provider's id of the message meant
+    mark         RECEIPT: what happened; `text` may say why it failed
+    group        messages of one group are one message to a person (an album): same sender, same `group`
+    group_name   where it was written, if not in private (a group chat, a channel's discussion); "" in private
     """
 
     kind: EventKind
@@ -109,6 +153,15 @@ class Event:
     fields: Mapping[str, str] = field(default_factory=dict)
     source: Mapping[str, str] = field(default_factory=dict)
     joins_open: bool = True
+    full_text: str = field(default="", repr=False)
+    html: str = field(default="", repr=False)
+    attachments: tuple[Attachment, ...] = ()
+    replies_to: tuple[str, ...] = ()
+    thread_token: str = ""
+    about: str = ""
+    mark: Mark | None = None
+    group: str = ""
+    group_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,3 +196,132 @@ class HttpAnswer:
     body: bytes = b""
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+# --- pulled ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PulledDelivery:
+    """One fetched delivery and the position that is reached once it is stored.
+
+    body      the provider's bytes: one mail (RFC 5322), one update (JSON)
+    headers   what the provider tells beside the bytes (folder, uid, internal date), names in lower case
+    position  opaque to the hub, at most 4 KiB; stored in the transaction of the delivery
+    """
+
+    body: bytes = field(repr=False)
+    position: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """What one `pull` brought, oldest first.
+
+    position  where the account stands when all of it is stored (a new UIDVALIDITY moves it without any
+              delivery); None: where the last delivery says, or unchanged
+    more      there is more to fetch at once
+    """
+
+    deliveries: tuple[PulledDelivery, ...] = ()
+    position: str | None = None
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A file of the provider."""
+
+    body: bytes = field(repr=False)
+    name: str = ""
+    media_type: str = ""
+
+
+# --- outgoing ----------------------------------------------------------------------------------------------
+
+
+class OutgoingKind(StrEnum):
+    """Why the business writes."""
+
+    REPLY = "reply"  # a person of the staff answers
+    ACKNOWLEDGEMENT = "acknowledgement"  # we have got it; never in answer to an automatic message
+    NOTICE = "notice"  # the customer's order or parcel has news
+    STAFF = "staff"  # to one of the staff (staff bot, notice by mail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingFile:
+    """A file that goes along."""
+
+    name: str
+    media_type: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """A choice under a message: `action` comes back as the text of a MESSAGE or in `fields["action"]`.
+
+    share_phone  the button hands over the person's own number (Telegram, Viber)
+    url          opens a page instead
+    """
+
+    label: str
+    action: str = ""
+    url: str = ""
+    share_phone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message to one person.
+
+    id            the hub's id of the message: the same at every try; a provider that takes an idempotency key gets it
+    to            the person, with the address of this channel (channel_id, email or phone)
+    text          plain text, at most 20,000 characters; the plugin splits what its provider does not take at once
+    replies_to    provider's ids of the messages that it answers, nearest first (In-Reply-To, References)
+    thread_token  short token that the person's answer may bring back (`Event.thread_token`)
+    """
+
+    id: str
+    kind: OutgoingKind
+    to: Sender
+    text: str = field(repr=False)
+    subject: str = field(default="", repr=False)
+    files: tuple[OutgoingFile, ...] = ()
+    buttons: tuple[tuple[Button, ...], ...] = ()
+    replies_to: tuple[str, ...] = ()
+    thread_token: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """It left; the provider's id where there is one."""
+
+    provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It will never be taken: blocked, no such address, too large. `reason` is a sentence for the seller."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Try again, not before so many seconds (0: as the back-off says). Nothing has left."""
+
+    seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """The connection went during the call: it may or may not have left. A person decides."""
+
+    reason: str = ""
+
+
+SendResult = Sent | Refused | Later | Uncertain

@@ -197,3 +197,62 @@ class Recognition:
     likeness: Likeness
     number: str = ""
     warning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """One page of what changed.
+
+    until  how far the list reaches: the next call begins here; None while `next_page` is set
+    """
+
+    tracked: tuple[Tracked, ...] = ()
+    next_page: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A waybill of the account's own. Sums are integers of the minor unit; None = not told.
+
+    order_reference  the shop's own number of the order, where the waybill carries one
+    phone            the consignee's, as told
+    """
+
+    number: str
+    created_at: datetime | None = None
+    order_reference: str = ""
+    phone: str = field(default="", repr=False)
+    cod_expected: int | None = None
+    currency: str = "UAH"
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """One page of waybills."""
+
+    documents: tuple[Document, ...] = ()
+    next_page: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Money of one waybill on its way to the shipper; amounts in the minor unit.
+
+    paid_out_at  None while it is still under way
+    """
+
+    number: str
+    amount: int
+    currency: str = "UAH"
+    paid_out_at: datetime | None = None
+    transfer_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfers:
+    """One page of money transfers."""
+
+    transfers: tuple[Transfer, ...] = ()
+    next_page: str = ""

@@ -1,3 +1,7 @@
-"""The version of the plugin contract: major.minor, raised as the contract changes."""
+"""The version of the plugin contract: major.minor, raised as the contract changes.
 
-SDK_VERSION = "1.0"
+1.0  forms and tracking
+1.1  pulled channels, replies, files, receipts; changes, documents and transfers of carriers
+"""
+
+SDK_VERSION = "1.1"

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.kernel.clock import HOUR, SECOND, Instant
-from hub.outbox.model import MAX_ATTEMPTS, Later, backoff, next_try, repeats_after_crash
+from hub.outbox.model import MAX_ATTEMPTS, backoff, next_try, repeats_after_crash
+from hub.sdk.messages import Later
 
 
 @given(st.integers(0, 100), st.floats(0, 1))

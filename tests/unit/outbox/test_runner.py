@@ -8,9 +8,10 @@ from sqlalchemy import select
 from hub.db.rows import OutboxRow
 from hub.db.tables import outbox
 from hub.kernel.clock import HOUR, MINUTE, SECOND
-from hub.outbox.model import LEASE, MAX_ATTEMPTS, Later, Refused, Sent, Uncertain
+from hub.outbox.model import LEASE, MAX_ATTEMPTS
 from hub.outbox.put import COALESCE, put_notice
 from hub.outbox.runner import OutboxRunner, by_key, claim, payload, settle
+from hub.sdk.messages import Later, Refused, Sent, Uncertain
 
 
 def put(tx, lane="reply", key="contact:1", kind="text"):
