@@ -111,6 +111,34 @@ class MessageRow(NamedTuple):
     state: str
 
 
+class MessageExtraRow(NamedTuple):
+    message_id: int
+    kind: str
+    subject: str
+    full_text: str
+    html: str
+    group_key: str
+    edits: str = "[]"
+    changed_at: int | None = None
+    problem: str | None = None
+
+
+class AttachmentRow(NamedTuple):
+    id: int
+    message_id: int
+    name: str
+    media_type: str
+    size: int
+    blob: str | None
+    ref: str | None
+    inline: str
+    state: str
+    reason: str | None
+    attempts: int
+    next_try_at: int | None
+    created_at: int
+
+
 class TaskRow(NamedTuple):
     id: int
     team_id: int

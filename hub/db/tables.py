@@ -484,6 +484,79 @@ Index(
 )
 Index("ix_message_request", message.c.request_id, message.c.id)
 
+message_extra = Table(
+    "message_extra",
+    metadata,
+    _id("message_id"),
+    _key("kind"),  # message | reply | acknowledgement | notice
+    _text("subject"),
+    _text("full_text"),  # "" where the message's body is all there is
+    _text("html"),  # as it came; sanitised where it is shown
+    _key("group_key"),  # messages of one album share it
+    _text("edits", default="[]"),  # JSON: earlier texts with when they were replaced
+    _at("changed_at", null=True),
+    _text("problem", null=True),  # why a message of ours failed
+    comment="what only some messages have; the hot rows stay short",
+)
+
+message_mark = Table(
+    "message_mark",
+    metadata,
+    Column("about", String(200)),
+    Column("account", String(200)),
+    Column("mark", String(20)),  # delivered | seen | failed
+    _text("reason"),
+    _at("at"),
+    PrimaryKeyConstraint("about", "account", "mark"),
+    comment="receipts by the provider's id: they may come before the answer of the sending call",
+)
+
+thread_token = Table(
+    "thread_token",
+    metadata,
+    Column("token", String(40), primary_key=True),
+    _ref("request_id"),
+    _at("created_at"),
+    comment="what our messages carry, so that an answer finds its request",
+)
+Index("ix_thread_token_request", thread_token.c.request_id)
+
+attachment = Table(
+    "attachment",
+    metadata,
+    _id(),
+    _ref("message_id"),
+    _text("name"),
+    _key("media_type"),
+    _count("size"),
+    _key("blob", null=True),  # sha256 in the blob store
+    _text("ref", null=True),  # handle at the provider, while the bytes are not here
+    _key("inline"),
+    _key("state"),  # stored | pending | refused | gone
+    _text("reason", null=True),
+    _count("attempts"),
+    _at("next_try_at", null=True),
+    _at("created_at"),
+)
+Index("ix_attachment_message", attachment.c.message_id, attachment.c.id)
+Index(
+    "ix_attachment_due",
+    attachment.c.next_try_at,
+    sqlite_where=attachment.c.next_try_at.is_not(None),
+    postgresql_where=attachment.c.next_try_at.is_not(None),
+)
+
+reachability = Table(
+    "reachability",
+    metadata,
+    _ref("contact_id"),
+    Column("account", String(200)),
+    _key("state"),  # open | left
+    _at("at"),
+    PrimaryKeyConstraint("contact_id", "account"),
+    comment="who can be written to on which channel: a person who left or blocked us cannot",
+)
+
 # --- tasks -----------------------------------------------------------------------------------------
 
 task = Table(

@@ -17,6 +17,7 @@ from hub.db.prepared import Prepared as PreparedStatement
 from hub.db.tables import account, delivery, ledger_head, request, task
 from hub.db.tx import Tx
 from hub.intake import snapshot
+from hub.intake.extras import apply_signals
 from hub.intake.model import DeliveryState, Prepared, Result
 from hub.intake.plan import NO_ROUTES, Plan, Planner, Route, outcome
 from hub.kernel.errors import Unavailable
@@ -46,6 +47,8 @@ class IntakeCommit:
         self._tried = {id(item): made for item, made in zip(items, plan.delivery_ids, strict=True)}
         _change(tx, plan)
         tx.insert(plan.rows(planner.entries))
+        for name, signals in plan.signals:
+            apply_signals(tx, name, signals)
         for team_id, roster in known.rosters.items():
             if roster.seq != before[team_id]:
                 save_roster(tx, roster)

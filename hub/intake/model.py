@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hub.contacts.model import Person
+from hub.intake.extras import Extra, Signal
 from hub.kernel.clock import Instant
 from hub.sdk.messages import Event, Outcome, RawDelivery
 
@@ -39,6 +40,7 @@ class Message:
     subject: str
     fields: str
     source: str
+    extra: Extra | None = None
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class Prepared:
     headers: str = "{}"
     query: str = "{}"
     blob: str | None = None
+    signals: tuple[Signal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

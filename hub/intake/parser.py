@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from hub.intake.blobs import INLINE_UP_TO, BlobStore
+from hub.intake.extras import Extra
 from hub.intake.model import DeliveryState, Prepared
 from hub.intake.plan import PLAIN, Route
 from hub.intake.prepare import dump, dump_headers, prepare, stored_key
@@ -234,15 +235,25 @@ def unfinished(job: Job, state: DeliveryState, reason: str, blobs: BlobStore) ->
 
 def _carry(job: Job, prepared: Prepared, blobs: BlobStore) -> Parsed:
     """Add what the job knows besides: its stored row, its large body."""
-    if job.earlier is not None:
-        external_id = prepared.external_id or job.known_id
-        return dataclasses.replace(
-            prepared, earlier=job.earlier, attempts=job.attempts, external_id=external_id
-        )
-    if len(job.raw.body) > INLINE_UP_TO:
-        try:
+    try:
+        for message in prepared.messages:
+            if message.extra is not None:
+                _store_files(message.extra, blobs)
+        if job.earlier is not None:
+            external_id = prepared.external_id or job.known_id
+            return dataclasses.replace(
+                prepared, earlier=job.earlier, attempts=job.attempts, external_id=external_id
+            )
+        if len(job.raw.body) > INLINE_UP_TO:
             return dataclasses.replace(prepared, blob=blobs.put(job.raw.body))
-        except OSError as error:
-            log.error("blob_not_stored", error=type(error).__name__)
-            return Unavailable("the hub cannot store anything right now")
+    except OSError as error:
+        log.error("blob_not_stored", error=type(error).__name__)
+        return Unavailable("the hub cannot store anything right now")
     return prepared
+
+
+def _store_files(extra: Extra, blobs: BlobStore) -> None:
+    """Files that came with a message are on disk before the row that names them commits."""
+    for file in extra.files:
+        if file.body is not None:
+            file.blob, file.body = blobs.put(file.body), None

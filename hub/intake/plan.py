@@ -11,6 +11,7 @@ of two equal texts in one batch joins the request of the first, as it would have
                                then the joining one; a snoozed task wakes
     who asked before           goes to his person, if he can be dealt it, else by the rule; in chats and
                                mail, within a day of the end, it stays his without a charge
+    answers a message of ours  joins the request of that message, whoever of the firm writes
     what cannot be understood  stored raw; at the third try a task "read this by hand"
 """
 
@@ -40,6 +41,7 @@ from hub.contacts.model import Person
 from hub.db import rows as r
 from hub.db import tables as t
 from hub.db.tx import Tx
+from hub.intake.extras import Signal, extra_rows
 from hub.intake.model import DeliveryState, KeyReused, Message, Prepared, Result, retry_at
 from hub.intake.snapshot import KnownDelivery, OpenRequest, OpenTask, Snapshot
 from hub.kernel import text
@@ -47,7 +49,7 @@ from hub.kernel.clock import DAY, Instant, instant
 from hub.outbox.put import notice_row
 from hub.requests.language import language_of
 from hub.requests.model import says_again
-from hub.sdk.messages import Outcome, OutcomeKind
+from hub.sdk.messages import EventKind, Outcome, OutcomeKind
 
 ACTOR = "intake"
 FOLLOW_UP_WITHIN = DAY
@@ -83,6 +85,9 @@ class Plan:
     bodies: list[r.DeliveryBodyRow] = field(default_factory=list)
     requests: dict[int, r.RequestRow] = field(default_factory=dict)
     messages: list[r.MessageRow] = field(default_factory=list)
+    extras: list[r.MessageExtraRow] = field(default_factory=list)
+    attachments: list[r.AttachmentRow] = field(default_factory=list)
+    signals: list[tuple[str, Sequence[Signal]]] = field(default_factory=list)
     tasks: list[r.TaskRow] = field(default_factory=list)
     journal: list[r.JournalRow] = field(default_factory=list)
     outbox: list[r.OutboxRow] = field(default_factory=list)
@@ -104,6 +109,8 @@ class Plan:
             t.delivery_body: self.bodies,
             t.request: list(self.requests.values()),
             t.message: self.messages,
+            t.message_extra: self.extras,
+            t.attachment: self.attachments,
             t.task: self.tasks,
             t.eligible_set: entries.sets,
             t.ledger: entries.rows,
@@ -168,6 +175,8 @@ class Planner:
             opened, task = self._message(item, message, delivery_id, correlation_id)
             request_id = request_id or opened
             task_id = task_id or task
+        if item.signals:
+            self.plan.signals.append((account, item.signals))
         next_try = retry_at(item.attempts, self._now) if item.state not in _KIND else None
         if item.state not in _KIND and next_try is None:
             task_id = self._read_by_hand(item, delivery_id, correlation_id)
@@ -238,7 +247,7 @@ class Planner:
 
     def _message(
         self, item: Prepared, message: Message, delivery_id: int, correlation_id: int
-    ) -> tuple[int, int | None]:
+    ) -> tuple[int | None, int | None]:
         """The request that holds the message, and the task it opened, if any."""
         event, account = message.event, item.raw.account
         message_key = event.message_id or None
@@ -246,15 +255,22 @@ class Planner:
             known = self._known.message_keys.get((message_key, account))
             if known is not None:
                 return known, None
+        echo = event.kind is EventKind.ECHO
+        if echo and not any(key in self._known.contacts for key in message.person.identities):
+            return None, None  # we wrote to somebody who has never asked us anything
         contact_id, others = self._contact(message.person)
-        current = self._known.open_requests.get((contact_id, item.team_id))
+        thread = self._thread(account, message)
+        current = thread or self._known.open_requests.get((contact_id, item.team_id))
+        if echo and current is None:
+            return None, None
         again = current is not None and says_again(
             message.text_key, current.text_key, Instant(current.opened_at), self._now
         )
         task_id = None
-        if current is not None and (again or event.joins_open):
+        if current is not None and (again or event.joins_open or thread is not None):
             request_id = current.id
-            self._joined(current, again=again)
+            if not echo:
+                self._joined(current, again=again)
         else:
             request_id, task_id = self._open(item, message, contact_id, current, correlation_id)
         for other in others:
@@ -263,24 +279,36 @@ class Planner:
             )
         if message_key is not None:
             self._known.message_keys[message_key, account] = request_id
+        message_id = self._id()
+        if message.extra is not None:
+            extra, files = extra_rows(message.extra, message_id, self._now, self._id)
+            self.plan.extras.append(extra)
+            self.plan.attachments += files
         self.plan.messages.append(
             r.MessageRow(
-                self._id(),
+                message_id,
                 message_key,
                 account,
                 request_id,
                 contact_id,
                 delivery_id,
-                "in",
+                "out" if echo else "in",
                 None,
                 message.text,
                 message.fields,
                 instant(event.sent_at) if event.sent_at is not None else None,
                 self._now,
-                "repeat" if again else "received",
+                "sent" if echo else "repeat" if again else "received",
             )
         )
         return request_id, task_id
+
+    def _thread(self, account: str, message: Message) -> OpenRequest | None:
+        """The open request of the conversation that this message answers."""
+        if message.extra is None:
+            return None
+        names = [("", message.extra.thread_token), *((account, one) for one in message.extra.replies_to)]
+        return next((self._known.threads[name] for name in names if name in self._known.threads), None)
 
     def _contact(self, person: Person) -> tuple[int, list[int]]:
         """The contact of the strongest identity that is known, else a new one; others it clashes with."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import orjson
 
 from hub.contacts.model import Person, identities
+from hub.intake.extras import SIGNALS, SPEAKS, extra_of, signal_of
 from hub.intake.model import DeliveryState, Message, Prepared
 from hub.kernel import text
 from hub.requests.model import subject_of
@@ -28,16 +29,20 @@ def prepare(raw: RawDelivery, team_id: int, region: str, verified: Verified, par
     """Settle what a plugin made of a delivery. Raises PayloadUnreadable if it is nonsense."""
     if len(parsed.events) > MAX_EVENTS:
         raise PayloadUnreadable(f"more than {MAX_EVENTS} events in one delivery")
-    messages = tuple(settle(e, raw.account, region) for e in parsed.events if e.kind is EventKind.MESSAGE)
+    messages = tuple(settle(e, raw.account, region) for e in parsed.events if e.kind in SPEAKS)
+    signals = tuple(signal_of(e) for e in parsed.events if e.kind in SIGNALS)
     return Prepared(
         raw,
         team_id,
         stored_key(verified.external_id),
         stored_key(verified.digest) or "",
-        DeliveryState.STORED if messages else _quiet_state(parsed),
+        DeliveryState.STORED
+        if any(m.event.kind is EventKind.MESSAGE for m in messages)
+        else _quiet_state(parsed),
         messages,
         headers=dump_headers(raw.headers),
         query=dump(raw.query) if raw.query else "{}",
+        signals=signals,
     )
 
 
@@ -72,6 +77,7 @@ def settle(event: Event, account: str, region: str) -> Message:
         subject_of(event.subject, body),
         dump(event.fields) if event.fields else "{}",
         dump(event.source) if event.source else "{}",
+        extra_of(event),
     )
 
 

@@ -11,7 +11,7 @@ from hub.assignment.ledger import load_roster, load_rosters
 from hub.assignment.policy import Roster
 from hub.contacts.model import IdentityKey
 from hub.db.lookup import Lookup
-from hub.db.tables import contact_owner, delivery, identity, message, request, task
+from hub.db.tables import contact_owner, delivery, identity, message, request, task, thread_token
 from hub.db.tx import Tx
 from hub.intake.model import Prepared
 
@@ -62,6 +62,7 @@ class Snapshot:
     contacts: dict[IdentityKey, int] = field(default_factory=dict)
     open_requests: dict[tuple[int, int], OpenRequest] = field(default_factory=dict)
     owners: dict[tuple[int, int], Owner] = field(default_factory=dict)
+    threads: dict[tuple[str, str], OpenRequest] = field(default_factory=dict)  # (account, id); ("", token)
 
 
 _DELIVERIES = Lookup(
@@ -98,6 +99,12 @@ _HOLDERS = Lookup(
 )
 
 
+_TOKENS = Lookup((thread_token.c.token, thread_token.c.request_id), thread_token.c.token)
+_THREADS = Lookup(
+    (request.c.id, request.c.team_id, request.c.text_key, request.c.opened_at), request.c.id, "state = 'open'"
+)
+
+
 def read(tx: Tx, items: Sequence[Prepared]) -> Snapshot:
     """Lock the teams of the batch, then look everything up."""
     snapshot = Snapshot(_rosters(tx, {item.team_id for item in items}))
@@ -116,10 +123,34 @@ def read(tx: Tx, items: Sequence[Prepared]) -> Snapshot:
         snapshot.open_requests[contact_id, team_id] = OpenRequest(*rest)
     for contact_id, team_id, *rest in _OWNERS.run(tx.conn, contacts):
         snapshot.owners[contact_id, team_id] = Owner(*rest)
-    by_request = {one.id: one for one in snapshot.open_requests.values()}
+    if any(m.extra is not None for m in messages):
+        _threads(tx, snapshot, items)
+    by_request = {one.id: one for one in (*snapshot.open_requests.values(), *snapshot.threads.values())}
     for request_id, *rest in _HOLDERS.run(tx.conn, by_request.keys()):
         by_request[request_id].task = OpenTask(*rest)
     return snapshot
+
+
+def _threads(tx: Tx, snapshot: Snapshot, items: Sequence[Prepared]) -> None:
+    """Open requests of the same team that a message answers, by the provider's ids or by our own token."""
+    asked: dict[tuple[str, str], int] = {}  # what a message names -> the team it came to
+    for item in items:
+        for extra in (m.extra for m in item.messages if m.extra is not None):
+            asked |= {(item.raw.account, one): item.team_id for one in extra.replies_to}
+            if extra.thread_token:
+                asked["", extra.thread_token] = item.team_id
+    found: dict[tuple[str, str], int] = {}
+    for key, account, request_id in _MESSAGES.run(tx.conn, {one for account, one in asked if account}):
+        found[account, key] = request_id
+    for token, request_id in _TOKENS.run(tx.conn, {one for account, one in asked if not account}):
+        found["", token] = request_id
+    known = {one.id: one for one in snapshot.open_requests.values()}
+    opened = {row[0]: row for row in _THREADS.run(tx.conn, set(found.values()))}
+    for name, request_id in found.items():
+        row = opened.get(request_id)
+        if row is not None and name in asked and row[1] == asked[name]:
+            thread = known.setdefault(request_id, OpenRequest(request_id, row[2], row[3]))
+            snapshot.threads[name] = thread
 
 
 def _rosters(tx: Tx, team_ids: set[int]) -> dict[int, Roster]:

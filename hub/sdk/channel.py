@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
@@ -60,6 +60,7 @@ class ChannelCapabilities:
     rescans            `rescan` can read again what came since a moment; since SDK 1.1
     sends              `send` works; since SDK 1.1
     sends_first        can write to somebody who has never written (mail); others only answer; since SDK 1.1
+    writes_to          which address of a person `send` needs: "channel_id", "email" or "phone"; since SDK 1.1
     files              the largest file that can be sent, bytes; 0 = none; since SDK 1.1
     buttons            takes buttons; since SDK 1.1
     registers          has a web hook to set and to take away (`open_webhook`); since SDK 1.1
@@ -73,6 +74,7 @@ class ChannelCapabilities:
     rescans: bool = False
     sends: bool = False
     sends_first: bool = False
+    writes_to: Literal["channel_id", "email", "phone"] = "channel_id"
     files: int = 0
     buttons: bool = False
     registers: bool = False

@@ -23,6 +23,8 @@ ROWS: dict[Any, Any] = {
     tables.delivery_body: rows.DeliveryBodyRow,
     tables.request: rows.RequestRow,
     tables.message: rows.MessageRow,
+    tables.message_extra: rows.MessageExtraRow,
+    tables.attachment: rows.AttachmentRow,
     tables.task: rows.TaskRow,
     tables.ledger: rows.LedgerRow,
     tables.eligible_set: rows.EligibleSetRow,
