@@ -40,8 +40,13 @@ from hub.kernel.errors import FieldProblem, HubError, SettingsRejected, Unavaila
 from hub.loader import Plugins, load_plugins
 from hub.orders import stages
 from hub.orders import store as order_store
-from hub.outbox.runner import LogSink, OutboxRunner
+from hub.outbox.runner import LogSink, OutboxRunner, Sink
+from hub.requests.replies import LANE, Writer
+from hub.runtime.files import Files
+from hub.runtime.listeners import Listeners
 from hub.runtime.process import Process
+from hub.runtime.replies import ReplySink
+from hub.runtime.watch import Watch
 from hub.sdk.carrier import Carrier
 from hub.sdk.channel import Channel
 from hub.sdk.errors import SettingsRejected as PluginSettingsRejected
@@ -305,7 +310,9 @@ def build_process(hub: Hub, *, demo: bool = False, speed: float = 1.0) -> tuple[
     door = Door(hub.db, channels, blobs, hub.accounts.off)
     pace = Pace(ZoneInfo(settings.hub.timezone), speed)
     poller = Poller(hub.db, hub.accounts.carriers, pace)
-    runner = OutboxRunner(hub.db, {"notice": LogSink()}, secrets.token_hex(8))
+    objects = {name: one.channel for name, one in channels.items()}
+    sinks: dict[str, Sink] = {"notice": LogSink(), LANE: ReplySink(hub.db, objects, blobs)}
+    runner = OutboxRunner(hub.db, sinks, secrets.token_hex(8))
     life = Lifecycle()
     services = Services(
         hub.db,
@@ -319,9 +326,26 @@ def build_process(hub: Hub, *, demo: bool = False, speed: float = 1.0) -> tuple[
         parse_networks(settings.web.trusted_proxies),
         life,
         demo,
+        {name: _writer(name, one) for name, one in objects.items() if one.capabilities.sends},
     )
-    process = Process(hub.db, hub.node, door, poller, runner, life, tick_s=1.0 if speed > 1 else 5.0)
+    process = Process(
+        hub.db,
+        hub.node,
+        door,
+        poller,
+        runner,
+        life,
+        listeners=Listeners(hub.db, door, objects),
+        watch=Watch(hub.db, objects, settings.hub.base_url),
+        files=Files(hub.db, objects, blobs),
+        tick_s=1.0 if speed > 1 else 5.0,
+    )
     return process, build_web(services)
+
+
+def _writer(account: str, channel: Channel) -> Writer:
+    able = channel.capabilities
+    return Writer(account, able.writes_to, able.sends_first, able.files)
 
 
 CLI = system("cli")

@@ -57,6 +57,12 @@ def get(conn: Connection, kind: str, name: str) -> AccountRecord:
     return found
 
 
+def state(conn: Connection, name: str) -> str:
+    """active | stopped | off | retired; "retired" for an account that is not there."""
+    found = conn.execute(select(account.c.state).where(account.c.name == name)).scalar_one_or_none()
+    return found or "retired"
+
+
 def _record(row: Mapping[Any, Any], rejected: Mapping[str, int]) -> AccountRecord:
     return AccountRecord(**row, rejected=rejected)
 

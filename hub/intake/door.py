@@ -27,10 +27,11 @@ from hub.intake.commit import IntakeCommit
 from hub.intake.limits import RateLimit
 from hub.intake.model import KeyReused, Prepared, Result
 from hub.intake.parser import ChannelAccount, Job, Parsed, Parser
+from hub.intake.pulled import Move, Understood, store
 from hub.kernel.clock import moment
 from hub.kernel.errors import NotFound
 from hub.sdk.errors import DeliveryRejected
-from hub.sdk.messages import HttpAnswer, Outcome, RawDelivery
+from hub.sdk.messages import HttpAnswer, Outcome, PulledDelivery, RawDelivery
 
 log = structlog.get_logger("hub.intake.door")
 
@@ -126,7 +127,9 @@ class Door:
         for job, result in results:
             waiter = job.waiter
             assert isinstance(waiter, LoopWaiter)
-            if isinstance(result, Prepared):
+            if isinstance(result, Prepared) and job.held:
+                refused.append((waiter, result, None))
+            elif isinstance(result, Prepared):
                 works.append(Batched(self._commit, result, len(job.raw.body) + 500, waiter))
             else:
                 refused.append((waiter, None, result))
@@ -134,6 +137,36 @@ class Door:
             self._db.commit_all(works)
         if refused:
             settle(refused)
+
+    # --- pulled ones ---------------------------------------------------------------------------------
+
+    async def take_pulled(
+        self, name: str, pulled: Sequence[PulledDelivery], move: Move | None
+    ) -> list[Result | None]:
+        """Store what was fetched, in order; `move`: the cursor that goes along (None: a rescan).
+
+        Raises FenceLost, Unavailable (nothing is lost: fetch again from the stored position).
+        """
+        account = self.accounts[name]
+        loop = asyncio.get_running_loop()
+        received_at = moment(self._db.clock.now())
+        futures: list[asyncio.Future[Prepared]] = []
+        for one in pulled:
+            raw = RawDelivery(
+                account=name, method="PULL", path="", headers=one.headers, query={}, body=one.body,
+                address="", received_at=received_at,
+            )  # fmt: skip
+            futures.append(loop.create_future())
+            self._parser.put(Job(account, raw, LoopWaiter(loop, futures[-1]), held=True))
+        found = await asyncio.gather(*futures, return_exceptions=True)
+        items = []
+        for one, result in zip(pulled, found, strict=True):
+            if isinstance(result, DeliveryRejected):
+                self.reject(name, result.reason)
+            elif isinstance(result, BaseException):
+                raise result
+            items.append(Understood(result if isinstance(result, Prepared) else None, one.position))
+        return await store(self._db, self._commit, items, move)
 
     # --- unfinished ones -----------------------------------------------------------------------------
 

@@ -72,6 +72,7 @@ class Job:
     earlier: int | None = None
     attempts: int = 1
     known_id: str | None = None
+    held: bool = False  # its caller writes it himself, with the position of a pull
     verified: Verified | None = None
 
 

@@ -6,9 +6,11 @@ holds back its own key only. The notices of one key that are claimed together be
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from types import MappingProxyType
+from typing import Protocol, runtime_checkable
 
 import orjson
 import structlog
@@ -31,12 +33,23 @@ from hub.sdk.messages import Later, Refused, SendResult, Sent, Uncertain
 log = structlog.get_logger("hub.outbox")
 
 AT_ONCE = 500
+CALLS_AT_ONCE = 16
 
 
 class Sink(Protocol):
     """Where a lane leads to. `rows` share one order key, oldest first; one call for all of them."""
 
     async def send(self, rows: Sequence[OutboxRow]) -> SendResult: ...
+
+
+@runtime_checkable
+class Settling(Sink, Protocol):
+    """A sink that writes down how an effect ended, in the transaction that settles its row.
+
+    `state` is where the row stands now; READY (tried again later) is not told.
+    """
+
+    def settled(self, tx: Tx, row: OutboxRow, state: OutboxState, result: SendResult) -> None: ...
 
 
 class LogSink:
@@ -58,11 +71,16 @@ class OutboxRunner:
         self._sinks = sinks
         self._owner = owner
 
-    async def drain(self) -> int:
+    @property
+    def lanes(self) -> Sequence[str]:
+        """Each is drained by itself, so that a slow one holds back no other."""
+        return tuple(self._sinks)
+
+    async def drain(self, lane: str | None = None) -> int:
         """Deliver what is due now; returns how many rows were settled. What falls due meanwhile waits a tick."""
         settled = 0
         while True:
-            rows = await self._db.write(lambda tx: claim(tx, self._owner))
+            rows = await self._db.write(lambda tx: claim(tx, self._owner, self._sinks, lane))
             if rows:
                 await self._round(rows)
             settled += len(rows)
@@ -72,19 +90,24 @@ class OutboxRunner:
     async def _round(self, rows: Sequence[OutboxRow]) -> None:
         sent: list[tuple[Sequence[OutboxRow], SendResult]] = []
         held: list[OutboxRow] = []
-        waiting: set[tuple[str, str]] = set()
+        places = asyncio.Semaphore(CALLS_AT_ONCE)
+
+        async def one_key(groups: Sequence[Sequence[OutboxRow]]) -> None:
+            for number, group in enumerate(groups):
+                async with places:
+                    result = await self._deliver(group)
+                sent.append((group, result))
+                if isinstance(result, Later):
+                    held.extend(row for later in groups[number + 1 :] for row in later)
+                    return
+
+        keys: dict[tuple[str, str], list[Sequence[OutboxRow]]] = {}
         for group in by_key(rows):
-            key = group[0].lane, group[0].order_key
-            if key in waiting:
-                held += group
-                continue
-            result = await self._deliver(group)
-            if isinstance(result, Later):
-                waiting.add(key)
-            sent.append((group, result))
+            keys.setdefault((group[0].lane, group[0].order_key), []).append(group)
+        await asyncio.gather(*(one_key(groups) for groups in keys.values()))
 
         def write(tx: Tx) -> None:
-            settle_all(tx, sent)
+            settle_all(tx, sent, self._sinks)
             put_back(tx, held)
 
         await self._db.write(write)
@@ -100,7 +123,12 @@ class OutboxRunner:
         return Later() if isinstance(result, Uncertain) and repeats_after_crash(group[0].lane) else result
 
 
-def claim(tx: Tx, owner: str) -> list[OutboxRow]:
+NO_SINKS: Mapping[str, Sink] = MappingProxyType({})
+
+
+def claim(
+    tx: Tx, owner: str, sinks: Mapping[str, Sink] = NO_SINKS, lane: str | None = None
+) -> list[OutboxRow]:
     """Take what is due and commit it as `sending`; what a dead process left is settled by its lane."""
     busy = select(outbox.c.lane, outbox.c.order_key).where(
         outbox.c.next_try_at.is_not(None),
@@ -115,15 +143,18 @@ def claim(tx: Tx, owner: str) -> list[OutboxRow]:
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
     )
+    if lane is not None:
+        due = due.where(outbox.c.lane == lane)
     rows = [OutboxRow._make(row) for row in tx.execute(due)]
-    lost = [r.id for r in rows if r.state == OutboxState.SENDING and not repeats_after_crash(r.lane)]
+    lost = [r for r in rows if r.state == OutboxState.SENDING and not repeats_after_crash(r.lane)]
     if lost:
         tx.execute(
             update(outbox)
-            .where(any_of(tx.conn, outbox.c.id, lost))
+            .where(any_of(tx.conn, outbox.c.id, [r.id for r in lost]))
             .values(state=OutboxState.UNCERTAIN, next_try_at=None, lease_until_at=None)
         )
-    taken = [r for r in rows if r.id not in set(lost)]
+        _tell(tx, sinks, lost, OutboxState.UNCERTAIN, Uncertain("the hub stopped during the call"))
+    taken = [r for r in rows if r not in lost]
     if taken:
         tx.execute(
             update(outbox)
@@ -162,7 +193,20 @@ def put_back(tx: Tx, rows: Sequence[OutboxRow]) -> None:
         )
 
 
-def settle_all(tx: Tx, sent: Sequence[tuple[Sequence[OutboxRow], SendResult]]) -> None:
+def _tell(
+    tx: Tx, sinks: Mapping[str, Sink], rows: Sequence[OutboxRow], state: OutboxState, result: SendResult
+) -> None:
+    for row in rows:
+        sink = sinks.get(row.lane)
+        if isinstance(sink, Settling):
+            sink.settled(tx, row, state, result)
+
+
+def settle_all(
+    tx: Tx,
+    sent: Sequence[tuple[Sequence[OutboxRow], SendResult]],
+    sinks: Mapping[str, Sink] = NO_SINKS,
+) -> None:
     """Write how all calls of a round ended: what left without an id of its own in one statement."""
     plain = [
         row for rows, result in sent if isinstance(result, Sent) and not result.provider_id for row in rows
@@ -170,29 +214,33 @@ def settle_all(tx: Tx, sent: Sequence[tuple[Sequence[OutboxRow], SendResult]]) -
     if plain:
         settle(tx, plain, Sent())
     for rows, result in sent:
+        state = OutboxState.DONE
         if not (isinstance(result, Sent) and not result.provider_id):
-            settle(tx, rows, result)
+            state = settle(tx, rows, result)
+        if state is not OutboxState.READY:
+            _tell(tx, sinks, rows, state, result)
 
 
-def settle(tx: Tx, rows: Sequence[OutboxRow], result: SendResult) -> None:
-    """Write how a call ended."""
+def settle(tx: Tx, rows: Sequence[OutboxRow], result: SendResult) -> OutboxState:
+    """Write how a call ended; the state that the rows have now."""
     ids = [row.id for row in rows]
     statement = update(outbox).where(any_of(tx.conn, outbox.c.id, ids))
     free = {"lease_until_at": None, "lease_owner": None}
     if isinstance(result, Sent):
         values = {"state": OutboxState.DONE, "done_at": tx.now, "next_try_at": None, **free}
         tx.execute(statement.values(**values, provider_id=result.provider_id[:200] or None))
-        return
+        return OutboxState.DONE
     attempts = max(row.attempts for row in rows) + 1
     if isinstance(result, Later) and attempts < MAX_ATTEMPTS:
         at = next_try(result, attempts, tx.now, random.random())  # noqa: S311 - jitter, no secret
         tx.execute(statement.values(state=OutboxState.READY, next_try_at=at, **free))
-        return
+        return OutboxState.READY
     lost = "tried too often" if isinstance(result, Later) else "the connection went during the call"
     reason = result.reason if isinstance(result, Refused) else lost
     state = OutboxState.DEAD if isinstance(result, (Refused, Later)) else OutboxState.UNCERTAIN
     log.warning("effect_not_sent", state=str(state), ids=ids, reason=reason)
     tx.execute(statement.values(state=state, next_try_at=None, last_error=reason[:500], **free))
+    return state
 
 
 def payload(row: OutboxRow) -> dict[str, str]:

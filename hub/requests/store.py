@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.engine import Connection
 
 from hub.db.rows import MessageRow, RequestRow
@@ -27,6 +27,16 @@ def joining(conn: Connection, contact_id: int, team_id: int) -> int | None:
         request.c.contact_id == contact_id, request.c.team_id == team_id, request.c.joining
     )
     return conn.execute(query).scalar_one_or_none()
+
+
+def newest_of_contact(contact_id: int, limit: int = 20) -> Select[tuple[int]]:
+    """Ids of a contact's newest requests, as a sub-query."""
+    return (
+        select(request.c.id)
+        .where(request.c.contact_id == contact_id)
+        .order_by(request.c.id.desc())
+        .limit(limit)
+    )
 
 
 def messages(conn: Connection, request_id: int, limit: int = 500) -> list[MessageRow]:

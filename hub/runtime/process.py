@@ -7,6 +7,7 @@ due. Each piece runs alone (a slow one is not started twice) and a failure of on
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -18,7 +19,11 @@ from hub.db.engine import open_engine
 from hub.intake.door import Door
 from hub.kernel.errors import Unavailable
 from hub.outbox.runner import OutboxRunner
+from hub.runtime.files import Files
+from hub.runtime.listeners import Listeners
 from hub.runtime.timekeeper import Timekeeper
+from hub.runtime.watch import EVERY_S as WATCH_EVERY_S
+from hub.runtime.watch import Watch
 from hub.shipments.poller import Poller
 
 log = structlog.get_logger("hub.runtime")
@@ -42,6 +47,9 @@ class Process:
         outbox: OutboxRunner,
         life: Life,
         *,
+        listeners: Listeners,
+        watch: Watch,
+        files: Files,
         tick_s: float = 5.0,
     ) -> None:
         self._db = db
@@ -51,6 +59,9 @@ class Process:
         self._outbox = outbox
         self._life = life
         self._tick_s = tick_s
+        self.listeners = listeners
+        self._watch = watch
+        self._files = files
         self.timekeeper = Timekeeper(db)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._failing: set[str] = set()
@@ -61,7 +72,9 @@ class Process:
         ticks: list[tuple[str, Callable[[], Awaitable[object]], float]] = [
             ("rejections", self.door.flush_rejections, 1.0),
             ("time", self.timekeeper.tick, 0.25),
-            ("outbox", self._outbox.drain, 1.0),
+            *((f"outbox:{lane}", partial(self._outbox.drain, lane), 1.0) for lane in self._outbox.lanes),
+            ("watch", self._watch.tick, WATCH_EVERY_S),
+            ("files", self._files.tick, 1.0),
             ("replay", self.door.replay_due, 2.0),
             ("poll", self._poller.run_due, self._tick_s),
             ("node", self._renew, 60.0),
@@ -72,6 +85,8 @@ class Process:
                 max_instances=1, misfire_grace_time=None,
             )  # fmt: skip
         self._scheduler.start()
+        self._scheduler.add_job(self._guarded, args=("watch", self._watch.tick), id="watch:first")
+        self.listeners.start()
 
     def begin_stop(self) -> None:
         """Not ready any more, no further ticks; deliveries that are under way go on."""
@@ -82,6 +97,8 @@ class Process:
     async def stop(self) -> None:
         """After the last answer: write what is counted; the caller closes the database afterwards."""
         self.begin_stop()
+        await self._guarded("listeners", self.listeners.stop)
+        await self._guarded("watch", self._watch.release)
         await self._guarded("rejections", self.door.flush_rejections)
         await self._guarded("time", self.timekeeper.release)
         self.door.stop()

@@ -138,7 +138,9 @@ class Channel(ABC):
         """Send one message: Sent, Refused, Later or Uncertain; at most 30 s.
 
         Never retries by itself. Uncertain where the request may have reached the provider and no answer came.
-        AuthenticationFailed stops the account's sending with one alarm.
+        Of what it raises, Throttled and NotReached mean that nothing has left (tried again later),
+        PermanentFailure that it never will, AuthenticationFailed that the account's credentials are no longer
+        taken; everything else counts as Uncertain, because nobody knows.
         """
         raise PermanentFailure("this channel sends nothing")
 
@@ -161,7 +163,7 @@ class Channel(ABC):
         return "this channel has no check of its own"
 
     async def close(self) -> None:  # noqa: B027 - optional
-        """Let go of connections and threads; the process ends or another one takes over."""
+        """Let go of connections and threads: another process takes over. A later `pull` opens them anew."""
 
 
 class CreateChannel(Protocol):

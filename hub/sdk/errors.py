@@ -6,6 +6,7 @@
     ├── PayloadUnreadable      kept raw as `unreadable`, shown, can be replayed after a fix
     ├── AnswerUnreadable       a provider's answer is not of the documented shape: tried again later
     ├── TemporaryFailure       tried again, not before `retry_after_s`
+    │   ├── NotReached         no connection came about: nothing has left
     │   └── Throttled          the provider asks us to slow down: the whole account waits
     ├── AuthenticationFailed   credentials: the account stops with one alarm, no storm of retries
     ├── Conflict               another consumer has the source, or the web hook leads elsewhere: an alarm
@@ -58,6 +59,10 @@ class TemporaryFailure(PluginError):
     def __init__(self, message: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class NotReached(TemporaryFailure):
+    """No connection came about: nothing has left."""
 
 
 class Throttled(TemporaryFailure):

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hub.sdk.errors import AnswerUnreadable, TemporaryFailure, Throttled
+from hub.sdk.errors import AnswerUnreadable, NotReached, TemporaryFailure, Throttled
 
 if TYPE_CHECKING:
     import httpx
@@ -76,7 +76,7 @@ class HttpClient:
         return self._client
 
     async def request(self, method: str, url: str, **kwargs: Any) -> HttpReply:
-        """One call. Raises TemporaryFailure, Throttled or AnswerUnreadable; never httpx's own errors."""
+        """One call. Raises NotReached, TemporaryFailure, Throttled or AnswerUnreadable; never httpx's own errors."""
         import httpx  # noqa: PLC0415 - see `_opened`
 
         try:
@@ -85,6 +85,8 @@ class HttpClient:
                 self._opened().stream(method, url, **kwargs) as response,
             ):
                 body = await _bounded(response)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise NotReached(f"no connection: {type(error).__name__}") from None
         except (httpx.TransportError, TimeoutError) as error:
             raise TemporaryFailure(f"no answer: {type(error).__name__}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:

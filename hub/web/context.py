@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from hub.db.database import Database
 from hub.intake.door import Door
 from hub.kernel.clock import Clock
+from hub.requests.replies import Writer
 from hub.sdk.carrier import Carrier, CarrierPlugin
 from hub.settings import Loaded
 from hub.shipments.poller import Poller
@@ -40,6 +41,7 @@ class Services:
     proxies: Sequence[Network]
     life: Lifecycle
     demo: bool = False
+    writers: Mapping[str, Writer] = field(default_factory=dict)
 
 
 SERVICES = web.AppKey("services", Services)

@@ -34,11 +34,13 @@ FORM: dict[str, Any] = {"plugin": "web_form", "team": "sales", "rate_per_minute"
 LONG = os.environ.get("HUB_LONG") == "1"
 
 
-def settings(url: str, folder: Path, *, web_section: Any = None, channels: Any = None) -> Loaded:
+def settings(
+    url: str, folder: Path, *, web_section: Any = None, channels: Any = None, base_url: str = ""
+) -> Loaded:
     """Settings of a hub whose files lie below `folder`."""
     return build(
         {
-            "hub": {"data_dir": str(folder / "data")},
+            "hub": {"data_dir": str(folder / "data"), "base_url": base_url},
             "database": {"url": url},
             "web": web_section or {},
             "channels": channels or {"form": dict(FORM)},
@@ -137,9 +139,10 @@ async def running(
     clock: Clock | None = None,
     ticks: bool = True,
     people_named: Sequence[str] = (),
+    base_url: str = "",
 ) -> AsyncIterator[Running]:
     """A hub on a free port. `ticks` False: nothing runs in the background but the parser."""
-    loaded = settings(url, folder, web_section=web_section, channels=channels)
+    loaded = settings(url, folder, web_section=web_section, channels=channels, base_url=base_url)
     hub = open_hub(loaded, clock=clock, extra=extra)
     try:
         process, app = build_process(hub)

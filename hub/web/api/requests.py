@@ -22,7 +22,9 @@ from hub.kernel.email import parse_email
 from hub.kernel.errors import FieldProblem, InputRejected, RuleSaysNo
 from hub.kernel.phone import parse_phone
 from hub.orders import store as orders
-from hub.requests import store
+from hub.requests import replies, store
+from hub.requests.conversation import said
+from hub.requests.replies import Letter
 from hub.requests.service import close as close_request
 from hub.requests.service import put_off
 from hub.staff import store as staff
@@ -78,6 +80,20 @@ class NextContactBody(s.ActingBody):
     at: s.TimeIn
 
 
+class MessageBody(s.ActingBody):
+    """What is written to the customer."""
+
+    text: s.LongText
+    channel: s.Name = Field("", description="channel account; by default the one he wrote from")
+    subject: s.Name = Field("", description="for mail; by default that of the request")
+
+
+class DecideBody(s.ActingBody):
+    """What became of a message that is uncertain or failed."""
+
+    arrived: bool = Field(description="true: it has arrived; false: send it again")
+
+
 class ContactQuery(s.Changes):
     """Which contacts: by telephone in any spelling, by e-mail, by a part of the name."""
 
@@ -131,7 +147,7 @@ def detail(conn: Connection, request_id: int) -> s.RequestDetail:
     task = tasks.open_of_request(conn, request_id)
     return views.request_detail(
         row,
-        store.messages(conn, request_id),
+        said(conn, store.messages(conn, request_id)),
         task.id if task is not None else None,
         [o.id for o in orders.of_request(conn, request_id)],
         contacts.doubts_of(conn, request_id),
@@ -226,8 +242,23 @@ def list_messages(conn: Connection, call: Call) -> BaseModel:
     query = select(message).where(message.c.request_id == row.id)
     return page(
         conn, query, message, call.query, s.MessageOut,
-        lambda rows: [views.message(MessageRow._make(found)) for found in rows],
+        lambda rows: [views.message(one) for one in said(conn, [MessageRow._make(r) for r in rows])],
     )  # fmt: skip
+
+
+def write_message(tx: Tx, call: Call) -> s.MessageOut:
+    """Answer the customer through the channel he wrote from, or another that leads to him."""
+    body: MessageBody = call.body
+    letter = Letter(text=body.text, account=body.channel, subject=body.subject)
+    row = replies.reply(tx, call.acting(required=True), call.id(), letter, call.services.writers)
+    return views.message(said(tx.conn, [row])[0])
+
+
+def decide_message(tx: Tx, call: Call) -> s.MessageOut:
+    """Say what became of it."""
+    body: DecideBody = call.body
+    row = replies.decide(tx, call.acting(required=True), call.id(), arrived=body.arrived)
+    return views.message(said(tx.conn, [row])[0])
 
 
 def list_contacts(conn: Connection, call: Call) -> BaseModel:
@@ -301,6 +332,15 @@ OPERATIONS = (
     Operation(
         method="GET", path="/requests/{id}/messages", summary="The conversation", tag="requests", may=May.SEE,
         query=s.Page, result=list_of(s.MessageOut), reads=list_messages, errors=(404,),
+    ),
+    Operation(
+        method="POST", path="/requests/{id}/messages", summary="Answer the customer", tag="requests",
+        may=May.WORK, body=MessageBody, result=s.MessageOut, writes=write_message, status=201, errors=(404, 409),
+    ),
+    Operation(
+        method="POST", path="/messages/{id}/decide", summary="Say what became of a doubtful message",
+        tag="requests", may=May.WORK, body=DecideBody, result=s.MessageOut, writes=decide_message,
+        errors=(404, 409),
     ),
     Operation(
         method="GET", path="/contacts", summary="List or find contacts", tag="contacts", may=May.SEE,

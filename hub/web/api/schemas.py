@@ -207,8 +207,22 @@ class RequestOut(Out):
     version: int
 
 
+class FileOut(Out):
+    """A file of a message. stored: it can be downloaded; pending: it is being fetched; refused, gone: `reason`."""
+
+    id: str
+    name: str
+    media_type: str
+    size: int
+    state: str
+    reason: str | None
+
+
 class MessageOut(Out):
-    """One message of a conversation."""
+    """One message of a conversation.
+
+    state: received, repeat; of ours: sending, sent, delivered, seen, failed, uncertain (`problem` says why).
+    """
 
     id: str
     direction: str
@@ -219,6 +233,12 @@ class MessageOut(Out):
     sent_at: Time | None
     created_at: Time
     state: str
+    kind: str
+    subject: str
+    full_text: str
+    problem: str | None
+    edited_at: Time | None
+    files: list[FileOut]
 
 
 class RequestDetail(RequestOut):

@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 
 from hub.contacts.store import ContactRecord
-from hub.db.rows import MessageRow, RequestRow, TaskRow
+from hub.db.rows import AttachmentRow, RequestRow, TaskRow
 from hub.kernel.money import show_quantity
 from hub.orders.model import EntryRow, LineRow, OrderRow
+from hub.requests.conversation import Said
 from hub.shipments.model import Seen
 from hub.shipments.store import ShipmentRow
 from hub.web.api import schemas as s
@@ -74,7 +75,7 @@ def request(row: RequestRow) -> s.RequestOut:
 
 def request_detail(
     row: RequestRow,
-    messages: Sequence[MessageRow],
+    messages: Sequence[Said],
     task_id: int | None,
     order_ids: Sequence[int],
     other_contact_ids: Sequence[int],
@@ -90,18 +91,37 @@ def request_detail(
     )
 
 
-def message(row: MessageRow) -> s.MessageOut:
+def message(said: Said) -> s.MessageOut:
     """A message."""
+    row, extra = said.row, said.extra
     return s.MessageOut(
         id=str(row.id),
         direction=row.direction,
         channel=row.account,
         staff_id=id_of(row.staff_id),
         text=row.body,
-        fields=json.loads(row.fields),
+        fields=dict(said.fields),
         sent_at=time_of(row.sent_at),
         created_at=_time(row.created_at),
         state=row.state,
+        kind=extra.kind,
+        subject=extra.subject,
+        full_text=extra.full_text,
+        problem=extra.problem,
+        edited_at=time_of(extra.changed_at) if said.earlier else None,
+        files=[file(one) for one in said.files],
+    )
+
+
+def file(row: AttachmentRow) -> s.FileOut:
+    """A file of a message."""
+    return s.FileOut(
+        id=str(row.id),
+        name=row.name,
+        media_type=row.media_type,
+        size=row.size,
+        state=row.state,
+        reason=row.reason,
     )
 
 

@@ -15,6 +15,14 @@ TASK_STATE = {
     "done": (N_("Done"), "good"),
     "cancelled": (N_("Cancelled"), "neutral"),
 }
+MESSAGE_STATE = {
+    "sending": N_("is being sent"),
+    "sent": N_("sent"),
+    "delivered": N_("delivered"),
+    "seen": N_("seen"),
+    "failed": N_("not delivered"),
+    "uncertain": N_("perhaps sent"),
+}
 TASK_KIND = {
     "request": N_("Request"),
     "read_by_hand": N_("Read by hand"),
@@ -99,6 +107,9 @@ EVENT = {
     ("ledger", "deal_again"): N_("Task dealt again"),
     ("ledger", "claim"): N_("Task taken from the queue"),
     ("ledger", "intercept"): N_("Task taken over"),
+    ("request", "written"): N_("Answered"),
+    ("request", "message_arrived"): N_("A doubtful message had arrived"),
+    ("request", "message_again"): N_("A message was sent again"),
     ("ledger", "by_hand"): N_("Task given by hand"),
     ("ledger", "reassign"): N_("Task handed over"),
     ("ledger", "release"): N_("Task given back to the queue"),
@@ -122,6 +133,8 @@ REASON = {
 
 # What a form did, shown once on the next page.
 NOTICES = {
+    "written": N_("Your message is on its way."),
+    "decided": N_("Noted."),
     "claimed": N_("The task is yours."),
     "accepted": N_("You are working on this task."),
     "released": N_("The task went back to the queue."),
@@ -139,6 +152,16 @@ NOTICES = {
 
 # Sentences of the domain's errors, as they are raised; what stands in %(...)s is kept.
 SENTENCES = (
+    N_("no channel leads to this customer: call him, or add his e-mail address to the contact"),
+    N_("%(account)s: he has left this channel or blocked us there"),
+    N_("he has left this channel or blocked us there"),
+    N_("this customer cannot be reached on this channel"),
+    N_("write something, or add a file"),
+    N_("%(account)s takes no files"),
+    N_("%(account)s takes files up to %(size)s KiB"),
+    N_("the other side did not answer in time"),
+    N_("it was tried too often"),
+    N_("the hub stopped during the call"),
     N_("There is no such thing here."),
     N_("the order is not complete"),
     N_("the lines are not complete"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,13 @@ from sqlalchemy.engine import Connection
 from hub.access.model import Actor
 from hub.contacts import store as contacts
 from hub.contacts.store import ContactRecord
-from hub.db.rows import MessageRow, RequestRow, TaskRow
+from hub.db.rows import RequestRow, TaskRow
 from hub.kernel.text import clean
 from hub.orders import store as orders
 from hub.orders.model import OrderRow
 from hub.orders.stages import Route
-from hub.requests import store
+from hub.requests import conversation, replies, store
+from hub.requests.replies import Way, Writer
 from hub.tasks import store as tasks
 from hub.tasks.model import MOVES, TaskState, Verb
 from hub.web.workspace import queries
@@ -41,21 +42,12 @@ class TaskDesk:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One message with what its form told besides."""
-
-    row: MessageRow
-    fields: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class RequestView:
     """Everything on the page of a request."""
 
     request: RequestRow
     contact: ContactRecord
     source: dict[str, str]
-    messages: Sequence[Said]
     doubts: Sequence[ContactRecord]
     desk: TaskDesk | None
     last_task: TaskRow | None
@@ -98,7 +90,6 @@ def view_of(conn: Connection, request_id: int, visit: Visit) -> RequestView:
         row,
         known[row.contact_id],
         json.loads(row.source),
-        [Said(m, json.loads(m.fields)) for m in store.messages(conn, row.id)],
         [known[i] for i in dict.fromkeys(others) if i in known],
         desk,
         found[0] if found else None,
@@ -106,6 +97,14 @@ def view_of(conn: Connection, request_id: int, visit: Visit) -> RequestView:
         queries.history(conn, row.id, [t.id for t in found]),
         queries.names(conn),
     )
+
+
+def talk_of(conn: Connection, request_id: int, writers: Mapping[str, Writer]) -> dict[str, Any]:
+    """What the conversation's part of a page needs."""
+    row = store.get(conn, request_id)
+    found = conversation.said(conn, store.messages(conn, request_id))
+    possible: list[Way] = replies.ways(conn, contacts.get(conn, row.contact_id), writers)
+    return {"talk": conversation.albums(found), "ways": possible, "pictures": conversation.PICTURES}
 
 
 async def request_page(visit: Visit) -> web.Response:
@@ -117,7 +116,11 @@ async def show_request(visit: Visit, request_id: int, status: int = 200) -> web.
     """The page of a request, after a refused form too."""
     view = await visit.read(lambda conn: view_of(conn, request_id, visit))
     currency = visit.services.loaded.settings.hub.currency
-    return visit.render("request.html", status, v=view, desk=view.desk, people=view.people, currency=currency)
+    writers = visit.services.writers
+    talk = await visit.read(lambda conn: talk_of(conn, request_id, writers))
+    return visit.render(
+        "request.html", status, v=view, desk=view.desk, people=view.people, currency=currency, **talk
+    )
 
 
 async def task_page(visit: Visit) -> web.Response:

@@ -14,9 +14,11 @@ from aiohttp import web
 from hub.access.model import May
 from hub.web.context import SERVICES
 from hub.web.i18n import N_
-from hub.web.workspace import order_forms, orders, signin, static, tasks
+from hub.web.workspace import conversation, order_forms, orders, signin, static, tasks
 from hub.web.workspace import requests as request_pages
 from hub.web.workspace.visit import VISIT, Page, Visit, bound
+
+MAX_UPLOAD = 30 * 1024 * 1024
 
 PAGES: Sequence[Page] = (
     Page("GET", "/", tasks.my_tasks, May.SEE),
@@ -30,6 +32,10 @@ PAGES: Sequence[Page] = (
     Page("POST", "/tasks/{id}/complete", tasks.verb("complete", "completed", tasks.complete), May.WORK),
     Page("POST", "/tasks/{id}/void", tasks.verb("void", "voided", tasks.void), May.WORK),
     Page("GET", "/requests/{id}", request_pages.request_page, May.SEE),
+    Page("POST", "/requests/{id}/messages", conversation.reply, May.WORK, max_upload=MAX_UPLOAD),
+    Page("GET", "/messages/{id}/html", conversation.html_page, May.SEE),
+    Page("POST", "/messages/{id}/decide", conversation.decide, May.WORK),
+    Page("GET", "/files/{id}", conversation.file, May.SEE),
     Page("GET", "/orders", orders.order_list, May.SEE),
     Page("GET", "/orders/new", order_forms.new_order_form, May.WORK),
     Page("POST", "/orders/new", order_forms.make_order, May.WORK),

@@ -6,7 +6,7 @@ a session, checks the right, and lets no unsafe method through without the origi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -58,6 +58,7 @@ class Visit:
         self.words = Words(self.language, self.zone, self.services.clock.now())
         self._form_cookie = request.cookies.get(CSRF_COOKIE, "")
         self.form = Form()
+        self.uploads: Sequence[Upload] = ()
 
     # --- who and what --------------------------------------------------------------------------------
 
@@ -165,6 +166,15 @@ class Visit:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file of a form."""
+
+    name: str
+    media_type: str
+    body: bytes
+
+
 VISIT = web.RequestKey("visit", Visit)
 Handler = Callable[[Visit], Awaitable[web.Response]]
 
@@ -177,6 +187,7 @@ class Page:
     path: str
     handler: Handler
     may: May | None
+    max_upload: int = 0  # bytes of a form with files; 0: it takes none
 
 
 async def open_visit(request: web.Request) -> Visit:
@@ -202,7 +213,7 @@ def bound(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
             visit.actor.require(page.may)
         if page.method not in SAFE:
             require_own_origin(request, visit.services.loaded.settings.hub.base_url)
-            visit.form = await _read_form(request)
+            visit.form, visit.uploads = await _read_form(request, page.max_upload)
             if not secrets.same(visit.form.values.get("csrf", ""), visit.csrf):
                 raise AccessDenied(STALE)
         return await page.handler(visit)
@@ -238,15 +249,18 @@ def require_own_origin(request: web.Request, base_url: str) -> None:
         raise AccessDenied(FOREIGN)
 
 
-async def _read_form(request: web.Request) -> Form:
-    """Our forms carry no files: whatever is not urlencoded does not come from them."""
+async def _read_form(request: web.Request, max_upload: int) -> tuple[Form, Sequence[Upload]]:
+    """A posted form, with its files where the page takes any; whatever else comes is not of our forms."""
     posted: Mapping[str, Any] = {}
-    if request.content_type == "application/x-www-form-urlencoded":
+    takes_files = max_upload and request.content_type == "multipart/form-data"
+    if takes_files:
+        request = request.clone(client_max_size=max_upload)
+    if takes_files or request.content_type == "application/x-www-form-urlencoded":
         with suppress(ValueError, LookupError):
             posted = await request.post()
     if len(posted) > MAX_FIELDS:
         raise InputRejected(UNREADABLE)
-    return Form(
+    form = Form(
         values={
             text.one_line(key, 100): text.clean(value, LONG_TEXT)
             if not key.startswith("password")
@@ -255,3 +269,13 @@ async def _read_form(request: web.Request) -> Form:
             if isinstance(value, str)
         }
     )
+    return form, [_upload(value) for value in posted.values() if _is_file(value)]
+
+
+def _is_file(value: object) -> bool:
+    return isinstance(value, web.FileField) and bool(value.filename)
+
+
+def _upload(field: web.FileField) -> Upload:
+    name = text.one_line(field.filename, text.NAME).replace("/", "_").replace("\\", "_")
+    return Upload(name, text.one_line(field.content_type, text.SHORT), field.file.read())

@@ -20,6 +20,7 @@ from hub.kernel.phone import show_phone
 from hub.web.i18n import N_, catalogue
 from hub.web.workspace import labels
 
+MEBIBYTE = 1024 * 1024
 _NO_NAME = N_("Without a name")
 _ODD_SENTENCES = ((re.compile(r"no [a-z]+ \d+"), "There is no such thing here."),)
 
@@ -189,6 +190,16 @@ class Words:
     def task_state(self, state: str) -> Badge:
         """Where a task stands."""
         return self._badge(labels.TASK_STATE, state)
+
+    def size(self, size: int) -> str:
+        """A file's size: "1.4 MiB"."""
+        if size >= MEBIBYTE:
+            return self.t(N_("%(size)s MiB"), size=f"{size / MEBIBYTE:.1f}")
+        return self.t(N_("%(size)s KiB"), size=max(1, round(size / 1024)))
+
+    def message_state(self, state: str) -> str:
+        """How far a message of ours has come."""
+        return self.t(labels.MESSAGE_STATE.get(state, state))
 
     def request_state(self, state: str, outcome: str | None) -> Badge:
         """Open, or how it ended."""
