@@ -269,6 +269,13 @@ def _lock_file(url: URL) -> IO[str] | None:
     return lock
 
 
+def refuse_while_served(url: URL) -> None:
+    """Raise AlreadyServing while a hub serves this SQLite file; on PostgreSQL nothing tells."""
+    lock = _lock_file(url)
+    if lock is not None:
+        lock.close()
+
+
 def seed(tx: Tx, loaded: Loaded, found: Accounts, *, restart: bool = False) -> None:
     """Make what is missing: teams with their heads, the default route, the accounts of the file.
 

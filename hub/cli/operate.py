@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hub.cli.frame import FINDING, config_option, guarded, hub_of, json_option, load_settings, made, show
+from hub.kernel.errors import InputRejected
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from hub.settings import Loaded
 
 
 @click.command()
@@ -27,7 +35,6 @@ def replay(
     from hub.app import build_process  # noqa: PLC0415
     from hub.intake.door import find_unfinished  # noqa: PLC0415
     from hub.kernel.clock import parse_rfc3339  # noqa: PLC0415
-    from hub.kernel.errors import InputRejected  # noqa: PLC0415
     from hub.sdk.messages import Outcome  # noqa: PLC0415
 
     try:
@@ -97,6 +104,111 @@ def db_check(config: str | None, as_json: bool) -> None:
     show(rows, as_json, "all is well")
     if rows:
         sys.exit(FINDING)
+
+
+@db.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@config_option
+@json_option
+@guarded
+def db_backup(file: Path, config: str | None, as_json: bool) -> None:
+    """Write everything into one FILE while the hub runs: every row of one moment, and every blob."""
+    from hub.db import archive  # noqa: PLC0415
+    from hub.db.engine import snapshot  # noqa: PLC0415
+    from hub.kernel.clock import SystemClock, rfc3339  # noqa: PLC0415
+
+    if file.exists():
+        raise InputRejected(f"{file} is there already: choose another name")
+    loaded, engine = _engine_of(config)
+    try:
+        with snapshot(engine) as conn:
+            blobs = loaded.path(loaded.settings.hub.data_dir) / "blobs"
+            manifest = archive.write(conn, blobs, file, rfc3339(SystemClock().now()), _progress(as_json))
+    finally:
+        engine.dispose()
+    rows = sum(one["rows"] for one in manifest["tables"].values())
+    made(
+        {"file": str(file), "rows": rows, "blobs": manifest["blobs"]}, as_json,
+        f"wrote {rows} rows and {manifest['blobs']} blobs to {file}",
+    )  # fmt: skip
+
+
+@db.command("restore")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@config_option
+@json_option
+@guarded
+def db_restore(file: Path, config: str | None, as_json: bool) -> None:
+    """Read a backup into the empty database of the settings, of either kind."""
+    from hub.db import archive, schema  # noqa: PLC0415
+
+    loaded, engine = _engine_of(config, alone=True)
+    try:
+        schema.ensure(engine, migrate=True)
+        blobs = loaded.path(loaded.settings.hub.data_dir) / "blobs"
+        manifest = archive.read(engine, blobs, file, _progress(as_json))
+    finally:
+        engine.dispose()
+    rows = sum(one["rows"] for one in manifest["tables"].values())
+    made(
+        {"rows": rows, "blobs": manifest["blobs"], "made_at": manifest["made_at"]}, as_json,
+        f"restored {rows} rows and {manifest['blobs']} blobs of {manifest['made_at']}",
+    )  # fmt: skip
+
+
+@db.command("copy")
+@click.argument("target")
+@config_option
+@json_option
+@guarded
+def db_copy(target: str, config: str | None, as_json: bool) -> None:
+    """Copy the database of the settings to TARGET, such as postgresql+psycopg://..., and compare every table.
+
+    Stop the hub first. An interrupted copy goes on where it stopped.
+    """
+    from hub.db import schema, transfer  # noqa: PLC0415
+    from hub.db.engine import open_engine, parse_url, snapshot  # noqa: PLC0415
+
+    loaded, source = _engine_of(config, alone=True)
+    there = open_engine(parse_url(target, loaded.base), writes=True, pool_size=2)
+    try:
+        schema.ensure(source, migrate=False)
+        schema.ensure(there, migrate=True)
+        with snapshot(source) as conn:
+            sums = transfer.copy(conn, there, _progress(as_json))
+    finally:
+        source.dispose()
+        there.dispose()
+    rows = sum(one.rows for one in sums.values())
+    made(
+        {"tables": len(sums), "rows": rows}, as_json,
+        f"copied {rows} rows of {len(sums)} tables, all checksums equal; set [database] url to the new address",
+    )  # fmt: skip
+
+
+def _engine_of(config: str | None, *, alone: bool = False) -> tuple[Loaded, Engine]:
+    """The database of the settings; `alone`: refuse while a hub serves it."""
+    from hub.app import database_url, refuse_while_served  # noqa: PLC0415
+    from hub.db.engine import open_engine  # noqa: PLC0415
+
+    loaded = load_settings(config)
+    url = database_url(loaded)
+    if alone:
+        refuse_while_served(url)
+    return loaded, open_engine(url, writes=alone, pool_size=2)
+
+
+def _progress(quiet: bool) -> Callable[[str, int, int], None]:
+    """A line for each tenth part of a large table, on standard error."""
+    told: dict[str, int] = {}
+
+    def tell(table: str, done: int, total: int) -> None:
+        tenth = 10 * done // total if total else 10
+        if not quiet and total >= 10_000 and told.get(table) != tenth:
+            told[table] = tenth
+            click.echo(f"{table}: {done} of {total}", err=True)
+
+    return tell
 
 
 COMMANDS = (replay, db)

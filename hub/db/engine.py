@@ -6,10 +6,12 @@ time-out), `synchronous=FULL` because a 2xx means stored. PostgreSQL: psycopg 3,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
@@ -94,6 +96,16 @@ def open_engine(url: URL, *, writes: bool, pool_size: int = READERS) -> Engine:
     if writes:
         _prepare_writer(engine)
     return engine
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees one moment of the database, however long it reads."""
+    if engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT count(*) FROM node")).scalar_one()  # the moment begins here
+        yield connection
 
 
 def _prepare_writer(engine: Engine) -> None:
