@@ -38,8 +38,9 @@ from hub.intake.plan import PLAIN, Route
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.errors import FieldProblem, HubError, SettingsRejected, Unavailable
 from hub.loader import Plugins, load_plugins
-from hub.orders import stages
+from hub.orders import routes
 from hub.orders import store as order_store
+from hub.outbox.guarded import WebhookSink
 from hub.outbox.runner import LogSink, OutboxRunner, Sink
 from hub.requests.replies import LANE, Writer
 from hub.runtime.files import Files
@@ -277,7 +278,7 @@ def refuse_while_served(url: URL) -> None:
 
 
 def seed(tx: Tx, loaded: Loaded, found: Accounts, *, restart: bool = False) -> None:
-    """Make what is missing: teams with their heads, the default route, the accounts of the file.
+    """Make what is missing: teams with their heads, the routes of orders, the accounts of the file.
 
     `restart`: the hub starts to serve, so accounts that had stopped are tried again.
     """
@@ -290,8 +291,9 @@ def seed(tx: Tx, loaded: Loaded, found: Accounts, *, restart: bool = False) -> N
         values["timezone"] = loaded.settings.hub.timezone
         title = section.title if section is not None else ""
         create_head(tx, staff.add_team(tx, name, title, values))
-    if order_store.newest_version(tx.conn, stages.PARCEL) is None:
-        order_store.add_route(tx, stages.PARCEL, stages.PARCEL_VERSION, stages.default_body())
+    for name, body in routes.seeds().items():
+        if order_store.newest_version(tx.conn, name) is None:
+            order_store.add_route(tx, name, 1, body)
     configured = [
         accounts.Configured(a.name, a.kind, a.plugin, a.team, found.off.get(a.name)) for a in found.settings
     ]
@@ -318,7 +320,11 @@ def build_process(hub: Hub, *, demo: bool = False, speed: float = 1.0) -> tuple[
     pace = Pace(ZoneInfo(settings.hub.timezone), speed)
     poller = Poller(hub.db, hub.accounts.carriers, pace)
     objects = {name: one.channel for name, one in channels.items()}
-    sinks: dict[str, Sink] = {"notice": LogSink(), LANE: ReplySink(hub.db, objects, blobs)}
+    sinks: dict[str, Sink] = {
+        "notice": LogSink(),
+        "webhook": WebhookSink(hub.db, private=settings.web.webhooks_private),
+        LANE: ReplySink(hub.db, objects, blobs),
+    }
     runner = OutboxRunner(hub.db, sinks, secrets.token_hex(8))
     life = Lifecycle()
     services = Services(

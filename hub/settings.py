@@ -78,6 +78,10 @@ class WebSection(Section):
         (), description="addresses or networks of proxies whose X-Forwarded-For is believed"
     )
 
+    webhooks_private: bool = Field(
+        False, description="may web hooks out call addresses of private networks and of this machine"
+    )
+
     @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:

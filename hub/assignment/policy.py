@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 UNIT = 144_403_552_893_600
 RULE_VERSION = 1
 NOT_REACTING = "not_reacting"
+ROLE_SKILL = "role:"
+"""Skills that begin so are roles (`role:head`): tasks that need one go only to members who are given it."""
 _HALF = UNIT // 2
 
 
@@ -216,11 +218,18 @@ def why_not(member: Member, held_before: frozenset[int], needs: Needs) -> str:
     if member.away:
         return member.away
     for name, needed, allowed in zip(("channel", "language", "skill"), needs, member.rules, strict=True):
-        if needed and allowed and needed not in allowed:
+        if needed and not _allows(allowed, needed):
             return name
     if member.id in held_before:
         return "held_before"
     return "limit" if member.limit is not None and member.load >= member.limit else ""
+
+
+def _allows(allowed: frozenset[str], needed: str) -> bool:
+    """An empty list allows everything but a role: that somebody is given by name, and it narrows nothing else."""
+    if needed in allowed:
+        return True
+    return not needed.startswith(ROLE_SKILL) and all(one.startswith(ROLE_SKILL) for one in allowed)
 
 
 def deal(roster: Roster, chosen_from: EligibleSet) -> Choice:

@@ -321,8 +321,10 @@ def _why_not(member: Member, held: set[int], needs: Mapping[str, str]) -> str:
         ("language", "language", "languages"),
         ("skill", "skill", "skills"),
     ):
-        allowed = member.rules.get(rule)
-        if needs.get(name) and allowed and needs[name] not in allowed:
+        allowed, needed = member.rules.get(rule) or (), needs.get(name)
+        if not needed or needed in allowed:
+            continue
+        if needed.startswith("role:") or not all(one.startswith("role:") for one in allowed):
             return reason
     if member.id in held:
         return "held_before"

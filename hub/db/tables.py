@@ -661,6 +661,24 @@ Index(
     postgresql_where=outbox.c.next_try_at.is_not(None),
 )
 
+webhook = Table(
+    "webhook",
+    metadata,
+    _id(),
+    _text("url"),
+    _text("secret"),
+    _text("events"),  # JSON list
+    Column("active", Boolean, nullable=False),
+    _at("last_ok_at", null=True),
+    _at("last_failed_at", null=True),
+    _text("last_error", null=True),
+    _key("actor"),
+    _at("created_at"),
+    _at("updated_at"),
+    _count("version", 1),
+    comment="whom to tell what happened, by signed calls of the outbox lane `webhook`",
+)
+
 # --- orders ----------------------------------------------------------------------------------------
 
 route = Table(
@@ -700,6 +718,10 @@ orders = Table(
     _key("actor"),
     _ref("correlation_id"),
     _count("version", 1),
+    _text(
+        "fields", default="{}"
+    ),  # JSON: what the route asks for beyond the columns, such as contract_number
+    _at("archived_at", null=True),  # lost: out of the registry, in the archive
     UniqueConstraint("number"),
 )
 Index("ix_orders_contact", orders.c.contact_id)
@@ -707,6 +729,101 @@ Index("ix_orders_request", orders.c.request_id)
 Index("ix_orders_stage", orders.c.stage, orders.c.id)
 Index("ix_orders_responsible", orders.c.responsible_id, orders.c.id)
 Index("ix_orders_updated", orders.c.updated_at)
+Index("ix_orders_total", orders.c.total_minor, orders.c.id)
+Index("ix_orders_paid", orders.c.paid_minor, orders.c.id)
+Index(
+    "ix_orders_next_contact",
+    orders.c.next_contact_at,
+    orders.c.id,
+    sqlite_where=text("next_contact_at IS NOT NULL"),
+    postgresql_where=text("next_contact_at IS NOT NULL"),
+)
+Index(
+    "ix_orders_archived",
+    orders.c.id,
+    sqlite_where=text("archived_at IS NOT NULL"),
+    postgresql_where=text("archived_at IS NOT NULL"),
+)
+
+order_term = Table(
+    "order_term",
+    metadata,
+    # Ranges over it find beginnings of words: bytes compare the same on both databases.
+    Column("term", String(200).with_variant(String(200, collation="C"), "postgresql")),
+    Column("order_id", BigInteger, ForeignKey("orders.id")),
+    PrimaryKeyConstraint("term", "order_id"),
+    comment="words of the customer's name and endings of his telephones, for the search of the registry",
+    sqlite_with_rowid=False,
+)
+Index("ix_order_term_order", order_term.c.order_id)
+
+payment = Table(
+    "payment",
+    metadata,
+    _id(),
+    Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False),
+    _key("kind"),  # expected | received
+    _count("amount_minor", None),
+    _key("method"),  # cash | card | transfer | cod | other
+    _at("paid_at"),  # the day of the money: when it came, or is expected
+    _text("note"),
+    _ref("reverses_id", null=True),
+    _key("actor"),
+    _at("created_at"),
+    _ref("correlation_id"),
+    comment="never edited: what was wrong is reversed by an opposite row",
+)
+Index("ix_payment_order", payment.c.order_id, payment.c.id)
+Index(
+    "uq_payment_reverses",
+    payment.c.reverses_id,
+    unique=True,
+    sqlite_where=text("reverses_id IS NOT NULL"),
+    postgresql_where=text("reverses_id IS NOT NULL"),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    _id(),
+    Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False),
+    _key("stage"),  # which the order may enter once all agreed
+    _key("role"),
+    _key("state"),  # open | agreed | returned | refused | dropped
+    Column("current", Boolean, nullable=False),  # counts for the next move
+    _ref("task_id"),
+    _key("decided_by", null=True),
+    _text("comment"),
+    _at("created_at"),
+    _at("decided_at", null=True),
+    _key("actor"),
+)
+Index("ix_approval_order", approval.c.order_id, approval.c.id)
+Index("ix_approval_task", approval.c.task_id)
+Index(
+    "uq_approval_current",
+    approval.c.order_id,
+    approval.c.stage,
+    approval.c.role,
+    unique=True,
+    sqlite_where=approval.c.current,
+    postgresql_where=approval.c.current,
+)
+
+template = Table(
+    "template",
+    metadata,
+    _id(),
+    _key("name"),
+    _key("language"),  # uk | en
+    _text("body"),
+    _key("actor"),
+    _at("created_at"),
+    _at("updated_at"),
+    _count("version", 1),
+    UniqueConstraint("name", "language"),
+    comment="texts for replies, with variables",
+)
 
 order_line = Table(
     "order_line",

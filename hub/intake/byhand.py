@@ -14,6 +14,7 @@ from hub.db.tables import message, request
 from hub.db.tx import Tx
 from hub.kernel import text
 from hub.kernel.clock import DAY
+from hub.outbox import webhooks
 from hub.requests.language import language_of
 from hub.requests.model import RequestState, subject_of
 from hub.requests.service import note
@@ -68,6 +69,8 @@ def open_by_hand(tx: Tx, actor: Actor, taken: ByHand) -> RequestRow:
     )  # fmt: skip
     tx.insert({request: [row], message: [said] if body else []})
     note(tx, actor, "request", row.id, "opened", body={"source": taken.source})
+    told = {"request_id": str(row.id), "team_id": str(row.team_id), "channel": None}
+    webhooks.emit(tx, "request.created", f"request:{row.id}", told)
     open_task(
         tx, actor, taken.team_id, kind="request", title=subject, request_id=row.id,
         needs=Needs(language=language, skill=taken.skill), to_staff_id=taken.assignee_id,

@@ -21,6 +21,7 @@ from hub.intake.extras import apply_signals
 from hub.intake.model import DeliveryState, Prepared, Result
 from hub.intake.plan import NO_ROUTES, Plan, Planner, Route, outcome
 from hub.kernel.errors import Unavailable
+from hub.outbox import webhooks
 
 _BY_KEY = Lookup(
     (delivery.c.external_id, delivery.c.account, delivery.c.state, delivery.c.request_id),
@@ -47,6 +48,14 @@ class IntakeCommit:
         self._tried = {id(item): made for item, made in zip(items, plan.delivery_ids, strict=True)}
         _change(tx, plan)
         tx.insert(plan.rows(planner.entries))
+        opened = [
+            (
+                f"request:{row.id}",
+                {"request_id": str(row.id), "team_id": str(row.team_id), "channel": row.account},
+            )
+            for row in plan.requests.values()
+        ]
+        webhooks.emit_all(tx, "request.created", opened)
         for name, signals in plan.signals:
             apply_signals(tx, name, signals)
         for team_id, roster in known.rosters.items():

@@ -7,6 +7,7 @@
     ├── AccessDenied            403
     ├── RuleSaysNo              409: normal business, not an alarm
     │   ├── TransitionRefused
+    │   │   └── Incomplete      names what is missing, each with its path
     │   └── AlreadyClaimed
     ├── VersionConflict         412: somebody else changed it meanwhile
     └── Unavailable             503: nothing was stored, try again after `retry_after_s`
@@ -68,6 +69,14 @@ class RuleSaysNo(HubError):
 
 class TransitionRefused(RuleSaysNo):
     """This move is not possible from the present state."""
+
+
+class Incomplete(TransitionRefused):
+    """Something has to be filled in first."""
+
+    def __init__(self, message: str = "", /, problems: Sequence[FieldProblem] = (), **facts: object) -> None:
+        super().__init__(message, **facts)
+        self.problems = tuple(problems)
 
 
 class AlreadyClaimed(RuleSaysNo):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
 from hub.kernel import text
 from hub.kernel.errors import FieldProblem
 from hub.kernel.money import MAX_MINOR, line_total
+from hub.orders.stages import PARCEL, Route
 
 MAX_LINES = 500
 
@@ -62,6 +63,8 @@ class NewOrder:
     note: str = ""
     wanted_at: int | None = None
     next_contact_at: int | None = None
+    route: str = PARCEL
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 class OrderRow(NamedTuple):
@@ -90,6 +93,13 @@ class OrderRow(NamedTuple):
     actor: str
     correlation_id: int
     version: int = 1
+    fields: str = "{}"
+    archived_at: int | None = None
+
+    @property
+    def due_minor(self) -> int:
+        """What has not come yet; below zero: too much has."""
+        return self.total_minor - self.paid_minor
 
 
 class LineRow(NamedTuple):
@@ -148,3 +158,13 @@ def check_lines(lines: Sequence[NewLine], already: int = 0) -> list[FieldProblem
         if abs(line.total_minor) > MAX_MINOR:
             problems.append(FieldProblem(f"lines.{at}.price", "the sum is too large"))
     return problems
+
+
+def check_fields(route: Route, values: Mapping[str, str]) -> list[FieldProblem]:
+    """Only what the route asks for is kept."""
+    known = ", ".join(route.fields) or "none"
+    return [
+        FieldProblem(f"fields.{key}", f"the route has no such field; there are: {known}")
+        for key in values
+        if key not in route.fields
+    ]

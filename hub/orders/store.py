@@ -5,13 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
-from hub.db.tables import counter, order_journal, order_line, orders, route, staff
+from hub.access.model import Role
+from hub.db.tables import (
+    approval,
+    counter,
+    membership,
+    order_journal,
+    order_line,
+    order_term,
+    orders,
+    payment,
+    request,
+    route,
+    shipment,
+    staff,
+    staff_role,
+    team,
+    template,
+)
 from hub.db.tx import Tx
 from hub.kernel.errors import NotFound, VersionConflict
+from hub.orders.approval import ApprovalRow
 from hub.orders.model import EntryRow, LineRow, OrderRow
+from hub.orders.money import PaymentRow
 from hub.orders.stages import Route, parse
 
 FIRST_NUMBER = 1001
@@ -111,3 +130,159 @@ def newest_version(conn: Connection, name: str) -> int | None:
 def add_route(tx: Tx, name: str, version: int, body: str) -> None:
     """A new version of a route."""
     tx.execute(insert(route).values(name=name, version=version, body=body, created_at=tx.now))
+
+
+def route_names(conn: Connection) -> list[str]:
+    """All routes by name."""
+    return list(conn.execute(select(route.c.name).distinct().order_by(route.c.name)).scalars())
+
+
+def newest_route(conn: Connection, name: str) -> Route:
+    """What new orders of a route begin with. Raises NotFound."""
+    return load_route(conn, name, newest_version(conn, name) or 0)
+
+
+# --- the search ------------------------------------------------------------------------------------------
+
+
+def set_terms(tx: Tx, order_id: int, terms: Sequence[str]) -> None:
+    """Under which words an order is found."""
+    tx.execute(delete(order_term).where(order_term.c.order_id == order_id))
+    tx.insert({order_term: [(term, order_id) for term in terms]})
+
+
+def of_contact(conn: Connection, contact_id: int) -> list[int]:
+    """Orders of a contact."""
+    return list(conn.execute(select(orders.c.id).where(orders.c.contact_id == contact_id)).scalars())
+
+
+# --- payments --------------------------------------------------------------------------------------------
+
+
+def add_payment(tx: Tx, row: PaymentRow) -> None:
+    """Write a payment."""
+    tx.execute(insert(payment).values(**row._asdict()))
+
+
+def get_payment(conn: Connection, payment_id: int) -> PaymentRow:
+    """One payment. Raises NotFound."""
+    row = conn.execute(select(payment).where(payment.c.id == payment_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"no payment {payment_id}")
+    return PaymentRow._make(row)
+
+
+def payments(conn: Connection, order_id: int) -> list[PaymentRow]:
+    """All payments of an order, oldest first, reversals too."""
+    query = select(payment).where(payment.c.order_id == order_id).order_by(payment.c.id)
+    return [PaymentRow._make(row) for row in conn.execute(query)]
+
+
+def is_reversed(conn: Connection, payment_id: int) -> bool:
+    """Is there an opposite row already?"""
+    return conn.execute(select(payment.c.id).where(payment.c.reverses_id == payment_id)).first() is not None
+
+
+# --- approvals -------------------------------------------------------------------------------------------
+
+
+def add_approval(tx: Tx, row: ApprovalRow) -> None:
+    """Ask a role."""
+    tx.execute(insert(approval).values(**row._asdict()))
+
+
+def get_approval(conn: Connection, approval_id: int) -> ApprovalRow:
+    """One approval. Raises NotFound."""
+    row = conn.execute(select(approval).where(approval.c.id == approval_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"no approval {approval_id}")
+    return ApprovalRow._make(row)
+
+
+def approvals(conn: Connection, order_id: int) -> list[ApprovalRow]:
+    """All that were ever asked for, oldest first."""
+    query = select(approval).where(approval.c.order_id == order_id).order_by(approval.c.id)
+    return [ApprovalRow._make(row) for row in conn.execute(query)]
+
+
+def approval_of_task(conn: Connection, task_id: int) -> ApprovalRow | None:
+    """What a task asks for."""
+    row = conn.execute(select(approval).where(approval.c.task_id == task_id)).one_or_none()
+    return ApprovalRow._make(row) if row is not None else None
+
+
+def change_approval(tx: Tx, row: ApprovalRow, **values: Any) -> ApprovalRow:
+    """Change an approval that is open still. Raises VersionConflict where somebody was faster."""
+    where = (approval.c.id == row.id, approval.c.state == row.state)
+    if tx.changed(update(approval).where(*where).values(**values)) != 1:
+        raise VersionConflict(f"approval {row.id} was decided by somebody else")
+    return row._replace(**values)
+
+
+# --- what decisions look at ------------------------------------------------------------------------------
+
+
+def team_of(conn: Connection, row: OrderRow) -> int:
+    """Whose work an order is: the team of its request, else of the responsible person, else the first one."""
+    if row.request_id is not None:
+        return int(conn.execute(select(request.c.team_id).where(request.c.id == row.request_id)).scalar_one())
+    own = select(func.min(membership.c.team_id)).where(
+        membership.c.staff_id == row.responsible_id, membership.c.closed_at.is_(None)
+    )
+    found = conn.execute(own).scalar_one_or_none()
+    return int(found if found is not None else conn.execute(select(func.min(team.c.id))).scalar_one())
+
+
+def heads(conn: Connection) -> list[int]:
+    """Everybody who leads."""
+    query = (
+        select(staff_role.c.staff_id)
+        .join(staff, staff.c.id == staff_role.c.staff_id)
+        .where(staff_role.c.role == Role.HEAD, staff.c.state == "active")
+    )
+    return sorted(conn.execute(query).scalars())
+
+
+def count_lines(conn: Connection, order_id: int) -> int:
+    """How many lines."""
+    return conn.execute(
+        select(func.count()).select_from(order_line).where(order_line.c.order_id == order_id)
+    ).scalar_one()
+
+
+def parcels(conn: Connection, order_id: int) -> list[Any]:
+    """Number and account of the parcels to the customer, newest first."""
+    query = (
+        select(shipment.c.number, shipment.c.account)
+        .where(shipment.c.order_id == order_id, shipment.c.relation == "outbound")
+        .order_by(shipment.c.id.desc())
+    )
+    return list(conn.execute(query))
+
+
+def name_of(conn: Connection, staff_id: int) -> str:
+    """A person's name."""
+    return str(conn.execute(select(staff.c.name).where(staff.c.id == staff_id)).scalar_one_or_none() or "")
+
+
+# --- templates -------------------------------------------------------------------------------------------
+
+
+def templates(conn: Connection) -> list[Any]:
+    """All templates by name and language."""
+    return list(conn.execute(select(template).order_by(template.c.name, template.c.language)))
+
+
+def get_template(conn: Connection, template_id: int) -> Any:
+    """One template. Raises NotFound."""
+    row = conn.execute(select(template).where(template.c.id == template_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"no template {template_id}")
+    return row
+
+
+def template_named(conn: Connection, name: str, languages: Sequence[str]) -> str | None:
+    """A template's text in the first of these languages that it has, else in any."""
+    rows = conn.execute(select(template.c.language, template.c.body).where(template.c.name == name)).all()
+    known = {row.language: row.body for row in rows}
+    return next((known[one] for one in (*languages, *known) if one in known), None)

@@ -27,3 +27,10 @@ def notice_row(
 def put_notice(tx: Tx, kind: str, staff_id: int, task_id: int) -> None:
     """Tell a person something soon."""
     tx.insert({outbox: [notice_row(tx.new_id(), kind, staff_id, [str(task_id)], tx.now, tx.correlation_id)]})
+
+
+def put_order_notice(tx: Tx, staff_id: int, order_id: int, stage: str) -> None:
+    """Tell a person that an order came to a stage."""
+    row = notice_row(tx.new_id(), "order_stage", staff_id, [], tx.now, tx.correlation_id)
+    body = orjson.loads(row.payload) | {"order_id": str(order_id), "stage": stage}
+    tx.insert({outbox: [row._replace(payload=orjson.dumps(body).decode())]})

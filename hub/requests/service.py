@@ -10,6 +10,7 @@ from hub.db.tables import journal
 from hub.db.tx import Tx
 from hub.kernel.clock import Instant
 from hub.kernel.errors import RuleSaysNo
+from hub.outbox import webhooks
 from hub.requests import store
 from hub.requests.model import Closing, RequestState, check_closing
 
@@ -64,6 +65,8 @@ def close(tx: Tx, actor: Actor, request_id: int, closing: Closing) -> RequestRow
         actor=actor.label,
     )
     note(tx, actor, "request", request_id, "closed", reason=closing.reason, body={"outcome": closing.outcome})
+    told = {"request_id": str(request_id), "team_id": str(row.team_id), "outcome": str(closing.outcome)}
+    webhooks.emit(tx, "request.closed", f"request:{request_id}", told)
     return changed
 
 

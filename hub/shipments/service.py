@@ -21,6 +21,7 @@ from hub.kernel.errors import FieldProblem, InputRejected, RuleSaysNo
 from hub.orders import service as orders
 from hub.orders import store as order_store
 from hub.orders.model import Payment
+from hub.outbox import webhooks
 from hub.requests import store as requests
 from hub.sdk.tracking import FINAL, MoneyStatus, NotTracked, Problem, RelationKind, Status, Tracked
 from hub.shipments import store
@@ -220,7 +221,27 @@ def _written(
         problem_text="the carrier took a status back" if state.corrected else None,
     )
     _ask_where_given_up(tx, row, written)
+    _tell(tx, row, written)
     return written
+
+
+def _tell(tx: Tx, before: ShipmentRow, now: ShipmentRow) -> None:
+    """Web hooks about what changed: codes and sums, nobody's name."""
+    sums = ("cod_expected_minor", "cod_collected_minor", "cod_paid_out_minor")
+    told: dict[str, object] = {
+        "shipment_id": str(now.id),
+        "order_id": str(now.order_id) if now.order_id is not None else None,
+        "number": now.number,
+        "carrier": now.account,
+        "status": str(now.status),
+        "money_status": str(now.money_status),
+        "currency": now.currency,
+        **{name: getattr(now, name) for name in sums},
+    }
+    if now.status != before.status:
+        webhooks.emit(tx, "shipment.status", f"shipment:{now.id}", told)
+    if now.money_status != before.money_status:
+        webhooks.emit(tx, "shipment.money", f"shipment:{now.id}", told)
 
 
 def _ask_where_given_up(tx: Tx, before: ShipmentRow, now: ShipmentRow) -> None:
@@ -306,10 +327,11 @@ def _follow_legs(tx: Tx, changed: set[int]) -> None:
             nobody_pays = status is Status.RETURNED and parent.money_status in {"expected", "unknown"}
             money = MoneyStatus.NOT_COLLECTED if nobody_pays else MoneyStatus(parent.money_status)
             final = status in FINAL and money in MONEY_SETTLED
-            store.save(
+            written = store.save(
                 tx, parent, status=status, money_status=money, final=final, changed_at=tx.now,
                 next_poll_at=None if final else parent.next_poll_at,
             )  # fmt: skip
+            _tell(tx, parent, written)
     orders_touched = {row.order_id for row in rows if row.order_id is not None}
     for order_id in sorted(orders_touched):
         _order_follows(tx, order_id)

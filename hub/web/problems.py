@@ -55,7 +55,7 @@ def of_error(error: errors.HubError) -> web.Response:
     headers = {}
     if isinstance(error, errors.Unavailable):
         headers["Retry-After"] = str(error.retry_after_s)
-    problems = error.problems if isinstance(error, errors.InputRejected) else ()
+    problems = error.problems if isinstance(error, (errors.InputRejected, errors.Incomplete)) else ()
     detail = error.message if status != 500 else "something went wrong here; it is in the log"
     return problem(status, detail, problems=problems, facts=error.facts, headers=headers)
 

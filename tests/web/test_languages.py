@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.orders.stages import _TITLES
+from hub.orders.routes import _TITLES
 from hub.web.i18n import accepted, choose
 from hub.web.locale import update
 from hub.web.workspace import labels

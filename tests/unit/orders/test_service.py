@@ -9,7 +9,14 @@ from hub.access.model import Role
 from hub.assignment import service as assignment
 from hub.contacts.model import PHONE, IdentityKey, Person
 from hub.db import tables as t
-from hub.kernel.errors import AlreadyClaimed, InputRejected, NotFound, TransitionRefused, VersionConflict
+from hub.kernel.errors import (
+    AccessDenied,
+    AlreadyClaimed,
+    InputRejected,
+    NotFound,
+    TransitionRefused,
+    VersionConflict,
+)
 from hub.kernel.money import MAX_MINOR
 from hub.orders import service, store
 from hub.orders.model import MAX_LINES, EntryRow, NewLine, NewOrder, Payment, check_lines, missing
@@ -221,11 +228,16 @@ def test_a_move_that_is_none_of_the_routes_is_refused(world, olena):
     assert "new" in refused.value.problems[0].message
 
 
-def test_a_cancelled_order_can_be_taken_up_again_and_is_open_then(world, olena):
+def test_a_cancelled_order_lies_in_the_archive_until_the_head_brings_it_back(world, olena):
     order = world.order(olena)
     cancelled = world.write(service.move_stage, olena.actor, order.id, "cancelled", "-")
     assert cancelled.closed_at is not None
-    assert world.write(service.move_stage, olena.actor, order.id, "new", "таки так").closed_at is None
+    assert cancelled.archived_at == cancelled.closed_at
+    with pytest.raises(AccessDenied):
+        world.write(service.move_stage, olena.actor, order.id, "new", "таки так")
+    head = world.worker("Марія", role=Role.HEAD, member=False)
+    again = world.write(service.move_stage, head.actor, order.id, "new", "таки так")
+    assert (again.closed_at, again.archived_at) == (None, None)
 
 
 def test_an_order_follows_forward_only_and_never_out_of_its_end(world, olena):

@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from hub.kernel.errors import TransitionRefused
-from hub.orders.stages import PARCEL, default_body, parse
+from hub.orders.routes import default_body
+from hub.orders.stages import PARCEL, parse
 
 ROUTE = parse(PARCEL, 1, default_body())
 WAY = ("new", "agreed", "confirmed", "packed", "shipped", "arrived", "delivered", "paid", "closed")
