@@ -119,6 +119,8 @@ def _ordered(query: Select[Any], keys: Sequence[Any], after: Sequence[Any], desc
     query = query.order_by(*((key.desc() if descending else key.asc()) for key in keys))
     if after[-1] is None:
         return query
+    if None in after:  # the order or contact that it names is not there
+        raise _no_cursor()
     branches = []
     for at, key in enumerate(keys):
         same = [keys[i] == after[i] for i in range(at)]
@@ -191,10 +193,7 @@ def _read_cursor(asked: Asked) -> tuple[int | None, int | None]:
     found = _CURSOR.fullmatch(asked.cursor)
     plain = asked.sort in {Sort.NUMBER, Sort.STAGE}
     if found is None or int(found.group(2)) > MAX_ID or plain != (found.group(1) is None):
-        raise InputRejected(
-            "this is no cursor",
-            [FieldProblem("cursor", "take next_cursor of the page before, or leave it out")],
-        )
+        raise _no_cursor()
     told = found.group(1)
     value = int(told) if told not in {None, "none"} else None
     return (max(-MAX_ID, min(MAX_ID, value)) if value is not None else None), int(found.group(2))
@@ -207,3 +206,9 @@ def board(conn: Connection, asked: Asked, stages: Sequence[str]) -> dict[str, tu
         rows, more = find(conn, replace(asked, stage=stage, sort=Sort.NUMBER, descending=True, cursor=""))
         found[stage] = rows, more is not None
     return found
+
+
+def _no_cursor() -> InputRejected:
+    return InputRejected(
+        "this is no cursor", [FieldProblem("cursor", "take next_cursor of the page before, or leave it out")]
+    )

@@ -25,6 +25,7 @@ from hub.orders import store as orders
 from hub.requests import replies, store
 from hub.requests.conversation import said
 from hub.requests.replies import Letter
+from hub.orders.service import index_contact
 from hub.requests.service import close as close_request
 from hub.requests.service import put_off
 from hub.staff import store as staff
@@ -304,6 +305,7 @@ def change_contact(tx: Tx, call: Call) -> s.ContactOut:
     for key in person.identities:
         if key not in owners:
             contacts.add_identity(tx, call.id(), key)
+    index_contact(tx, call.id())
     return views.contact(contacts.get(tx.conn, record.row.id))
 
 

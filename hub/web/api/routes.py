@@ -7,7 +7,7 @@ import html
 import orjson
 from aiohttp import web
 
-from hub.web.api import accounts, orders, people, requests, schedules, shipments, tasks
+from hub.web.api import accounts, orders, people, requests, schedules, setup, shipments, tasks
 from hub.web.api.openapi import document
 from hub.web.api.registry import Operation, bound
 
@@ -19,6 +19,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *people.OPERATIONS,
     *schedules.OPERATIONS,
     *accounts.OPERATIONS,
+    *setup.OPERATIONS,
 )
 PREFIX = "/api/v1"
 _DOCUMENT: list[bytes] = []

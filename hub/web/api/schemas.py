@@ -417,13 +417,61 @@ class OrderOut(Out):
     wanted_at: Time | None
     closed_at: Time | None
     version: int
+    route_version: int
+    due: MoneyValue
+    fields: dict[str, str]
+    archived: bool
+
+
+class PaymentOut(Out):
+    """A payment; never edited, taken back by an opposite one. `at` is the day of the money."""
+
+    id: str
+    kind: str
+    amount: MoneyValue
+    method: str
+    at: Time
+    note: str
+    reverses_id: str | None
+    reversed: bool
+    actor: str
+    created_at: Time
+
+
+class ApprovalOut(Out):
+    """A role is asked whether the order may enter a stage; `current`: it counts for the next move."""
+
+    id: str
+    stage: str
+    role: str
+    state: str
+    current: bool
+    task_id: str
+    decided_by: str | None
+    comment: str
+    created_at: Time
+    decided_at: Time | None
+
+
+class NextStepOut(Out):
+    """A move from here, and what stands in its way."""
+
+    stage: str
+    title: dict[str, str]
+    needs_reason: bool
+    lacking: list[FieldError]
+    waits_for: list[str]
 
 
 class OrderDetail(OrderOut):
-    """An order with its lines and parcels."""
+    """An order with its lines, payments, approvals, parcels and next steps."""
 
     lines: list[LineOut]
     shipments: list[ShipmentOut]
+    payments: list[PaymentOut]
+    awaited: MoneyValue
+    approvals: list[ApprovalOut]
+    next_steps: list[NextStepOut]
 
 
 class JournalOut(Out):

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from hub.contacts.store import ContactRecord
 from hub.db.rows import AttachmentRow, RequestRow, TaskRow
 from hub.kernel.money import show_quantity
+from hub.orders.approval import ApprovalRow
 from hub.orders.model import EntryRow, LineRow, OrderRow
 from hub.requests.conversation import Said
+from hub.orders.money import PaymentRow, balance
+from hub.orders.moves import Step
 from hub.shipments.model import Seen
 from hub.shipments.store import ShipmentRow
 from hub.web.api import schemas as s
@@ -151,7 +154,8 @@ def task(row: TaskRow) -> s.TaskOut:
 def order(row: OrderRow) -> s.OrderOut:
     """An order."""
     total, paid = money(row.total_minor, row.currency), money(row.paid_minor, row.currency)
-    assert total is not None and paid is not None  # noqa: PT018 - both columns are never null
+    due = money(row.due_minor, row.currency)
+    assert total is not None and paid is not None and due is not None  # noqa: PT018 - never null
     return s.OrderOut(
         id=str(row.id),
         number=row.number,
@@ -171,6 +175,10 @@ def order(row: OrderRow) -> s.OrderOut:
         wanted_at=time_of(row.wanted_at),
         closed_at=time_of(row.closed_at),
         version=row.version,
+        route_version=row.route_version,
+        due=due,
+        fields=json.loads(row.fields),
+        archived=row.archived_at is not None,
     )
 
 
@@ -195,13 +203,76 @@ def line(row: LineRow, order_number: str, currency: str) -> s.LineOut:
     )
 
 
-def order_detail(row: OrderRow, lines: Sequence[LineRow], shipments: Sequence[ShipmentRow]) -> s.OrderDetail:
-    """An order with lines and parcels."""
+def order_detail(
+    row: OrderRow,
+    lines: Sequence[LineRow],
+    shipments: Sequence[ShipmentRow],
+    payments: Sequence[PaymentRow],
+    approvals: Sequence[ApprovalRow],
+    steps: Sequence[Step],
+    now: int,
+) -> s.OrderDetail:
+    """An order with everything that belongs to it."""
     base = order(row)
+    awaited = money(balance(row.total_minor, payments, now).awaited, row.currency)
+    assert awaited is not None
     return s.OrderDetail(
         **{name: getattr(base, name) for name in s.OrderOut.model_fields},
         lines=[line(one, row.number, row.currency) for one in lines],
         shipments=[shipment(one) for one in shipments],
+        payments=payment_list(payments, row.currency),
+        awaited=awaited,
+        approvals=[approval(one) for one in approvals],
+        next_steps=[
+            s.NextStepOut(
+                stage=one.stage.key,
+                title=dict(one.stage.title),
+                needs_reason=one.backwards,
+                lacking=[s.FieldError(path=p.path, message=p.message) for p in one.lacking],
+                waits_for=list(one.waits_for),
+            )
+            for one in steps
+        ],
+    )
+
+
+def payment_list(rows: Sequence[PaymentRow], currency: str) -> list[s.PaymentOut]:
+    """Payments of one order, reversals too."""
+    gone = {one.reverses_id for one in rows}
+    found = []
+    for row in rows:
+        amount = money(row.amount_minor, currency)
+        assert amount is not None
+        found.append(
+            s.PaymentOut(
+                id=str(row.id),
+                kind=row.kind,
+                amount=amount,
+                method=row.method,
+                at=_time(row.paid_at),
+                note=row.note,
+                reverses_id=id_of(row.reverses_id),
+                reversed=row.id in gone,
+                actor=row.actor,
+                created_at=_time(row.created_at),
+            )
+        )
+    return found
+
+
+def approval(row: ApprovalRow) -> s.ApprovalOut:
+    """An approval."""
+    return s.ApprovalOut(
+        id=str(row.id),
+        stage=row.stage,
+        role=row.role,
+        state=row.state,
+        current=row.current,
+        task_id=str(row.task_id),
+        decided_by=row.decided_by,
+        comment=row.comment,
+        created_at=_time(row.created_at),
+        decided_at=time_of(row.decided_at),
     )
 
 
