@@ -27,6 +27,69 @@ TASK_KIND = {
     "request": N_("Request"),
     "read_by_hand": N_("Read by hand"),
     "question": N_("Question about a parcel"),
+    "approval": N_("Approval"),
+    "order": N_("Work on an order"),
+}
+APPROVAL = {
+    "open": (N_("Asked"), "warn"),
+    "agreed": (N_("Agreed"), "good"),
+    "returned": (N_("Returned"), "bad"),
+    "refused": (N_("Refused"), "bad"),
+    "dropped": (N_("Not needed any more"), "neutral"),
+}
+VERDICT = {
+    "agree": N_("agrees"),
+    "return": N_("returns it"),
+    "refuse": N_("refuses"),
+    "comment": N_("comments"),
+}
+CHANGED = {
+    "note": N_("note"),
+    "payment": N_("way of payment"),
+    "responsible_id": N_("responsible person"),
+    "next_contact_at": N_("next contact"),
+    "wanted_at": N_("wanted date"),
+    "fields": N_("fields of the route"),
+}
+METHOD = {
+    "cash": N_("Cash"),
+    "card": N_("Card"),
+    "transfer": N_("Bank transfer"),
+    "cod": N_("Cash on delivery"),
+    "other": N_("Otherwise"),
+}
+LACKING = {
+    "lines": N_("lines"),
+    "phone": N_("a telephone of the customer"),
+    "parcel": N_("a parcel"),
+    "paid": N_("the whole payment"),
+    "part_paid": N_("a first payment"),
+    "next_contact": N_("a date of next contact"),
+    "wanted": N_("the wanted date"),
+}
+SORT = {
+    "number": N_("Number"),
+    "stage": N_("Stage"),
+    "contact": N_("Contact"),
+    "responsible": N_("Responsible"),
+    "total": N_("Total"),
+    "paid": N_("Paid"),
+    "next_contact": N_("Next contact"),
+}
+KIND = {
+    "open": N_("open"),
+    "done": N_("ended well"),
+    "lost": N_("cancelled: goes to the archive"),
+    "back": N_("returned"),
+}
+WEBHOOK_EVENT = {
+    "order.created": N_("An order was made"),
+    "order.stage": N_("An order came to another stage"),
+    "order.paid": N_("A payment came, or was taken back"),
+    "shipment.status": N_("A parcel has another status"),
+    "shipment.money": N_("The money of a parcel has another status"),
+    "request.created": N_("A customer asks"),
+    "request.closed": N_("A request was closed"),
 }
 REQUEST_STATE = {"open": (N_("Open"), "info"), "closed": (N_("Closed"), "neutral")}
 OUTCOME = {
@@ -91,6 +154,7 @@ SOURCE = {
 ACTOR = {
     "intake": N_("Channel"),
     "tracking": N_("Parcel tracking"),
+    "orders": N_("By itself"),
     "cli": N_("Command line"),
 }
 
@@ -121,6 +185,11 @@ EVENT = {
     ("order", "shipment_attached"): N_("Waybill attached"),
     ("order", "shipment_linked"): N_("Related waybill found"),
     ("order", "question"): N_("Question to the seller"),
+    ("order", "changed"): N_("Changed"),
+    ("order", "approval_asked"): N_("Approval asked for"),
+    ("order", "approval"): N_("Approval"),
+    ("order", "payment"): N_("Payment"),
+    ("order", "payment_reversed"): N_("Payment taken back"),
 }
 EXCLUDED = {
     "limit": N_("has as many open tasks as the limit allows"),
@@ -129,6 +198,7 @@ EXCLUDED = {
 REASON = {
     "followed its parcels": N_("followed its parcels"),
     "left the team": N_("left the team"),
+    "everybody agreed": N_("everybody agreed"),
 }
 
 # What a form did, shown once on the next page.
@@ -145,6 +215,17 @@ NOTICES = {
     "lines_added": N_("The lines are added."),
     "moved": N_("The stage is changed."),
     "attached": N_("The waybill is attached; its status comes in a moment."),
+    "changed": N_("The change is kept."),
+    "paid": N_("The payment is written down."),
+    "unpaid": N_("The payment is taken back."),
+    "decided": N_("Your answer is kept."),
+    "route_kept": N_("The route is kept as a new version; running orders stay with theirs."),
+    "template_kept": N_("The text is kept."),
+    "template_removed": N_("The text is removed."),
+    "hook_added": N_("The web hook is added."),
+    "hook_changed": N_("The web hook is changed."),
+    "hook_removed": N_("The web hook is removed."),
+    "sent_again": N_("It is sent once more."),
     "refreshed": N_("The carrier was asked."),
     "signed_in": N_("Welcome!"),
     "signed_out": N_("You are signed out."),
@@ -203,6 +284,46 @@ SENTENCES = (
     N_("something went wrong here; it is in the log"),
     N_("this link is used up or too old: ask for a new one"),
     N_("your role does not allow this: it needs the right to %(right)s"),
+    N_("order %(number)s: approval by %(role)s"),
+    N_("this answer needs a comment"),
+    N_("somebody else is asked for this approval"),
+    N_("there is no such route"),
+    N_("a payment is a sum above zero; a wrong one is reversed"),
+    N_("this payment cannot be written down"),
+    N_("taking a payment back needs a reason"),
+    N_("this payment was taken back already"),
+    N_("the order cannot be changed so"),
+    N_("this route cannot be kept"),
+    N_("a key has lower-case Latin letters, digits and _, and begins with a letter"),
+    N_("a route has 2 to %(count)s stages"),
+    N_("a stage needs a title"),
+    N_("there is no check %(name)s: %(names)s"),
+    N_("an action begins with notify, task, send or next contact"),
+    N_("say whom to notify: responsible or heads"),
+    N_("say in how many days the next contact is, 1 to 366"),
+    N_("say what to do: the title of the task, or the name of the template"),
+    N_("the stage %(name)s stands twice"),
+    N_("there is no stage %(name)s"),
+    N_("a move leads to %(name)s, which is no other stage"),
+    N_("there is no field %(name)s"),
+    N_("no move leads from here to %(name)s"),
+    N_("%(name)s needs no approval"),
+    N_("an order begins at the first stage: it is open and asks for nothing"),
+    N_("a route needs a stage of the kind done"),
+    N_("no move leads to %(name)s"),
+    N_("no way leads from %(name)s to an end"),
+    N_("there is no template %(name)s: write it first"),
+    N_("this template cannot be kept"),
+    N_("a name has lower-case letters, digits, - and _ only"),
+    N_("a template needs a text"),
+    N_("there is no variable %(name)s"),
+    N_("braces are not closed: a variable is {{ order.number }}"),
+    N_("this template is there already"),
+    N_("there is a template with this name and language: change that one"),
+    N_("the route %(name)s sends this template at %(stage)s: change that first"),
+    N_("this web hook cannot be kept"),
+    N_("an address such as https://shop.example/hub, without a login"),
+    N_("%(least)s to %(most)s ASCII characters"),
     N_("%(number)s: the carrier refuses this number, check it"),
     N_("%(number)s: the carrier took a status back, check the order"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 from sqlalchemy.engine import Connection
@@ -17,6 +18,7 @@ from hub.kernel.errors import HubError, InputRejected, RuleSaysNo, VersionConfli
 from hub.kernel.text import sha256_hex
 from hub.orders import service, store
 from hub.orders.model import NewOrder, Payment
+from hub.orders.stages import PARCEL
 from hub.requests import store as requests
 from hub.shipments import service as parcels
 from hub.shipments import store as shipments
@@ -26,7 +28,7 @@ from hub.web.i18n import N_
 from hub.web.workspace import labels, queries
 from hub.web.workspace.forms import CHOOSE
 from hub.web.workspace.order_lines import ROWS, place_problems, read_lines, rows_of
-from hub.web.workspace.orders import show_order
+from hub.web.workspace.orders import show_order, text_in
 from hub.web.workspace.visit import Visit
 
 _CHANGED = N_("Somebody changed this meanwhile: look at what is new below, then repeat your step.")
@@ -43,6 +45,10 @@ async def new_order_form(visit: Visit) -> web.Response:
 async def _new_order_page(visit: Visit, request_id: int | None, status: int = 200) -> web.Response:
     def find(conn: Connection) -> dict[str, Any]:
         found: dict[str, Any] = {"request": None, "contact": None, "choices": queries.active_people(conn)}
+        found["routes"] = [
+            (name, text_in(store.newest_route(conn, name).title, visit.language) or name)
+            for name in sorted(store.route_names(conn), key=lambda name: (name != PARCEL, name))
+        ]
         if request_id is not None:
             found["request"] = requests.get(conn, request_id)
             found["contact"] = contacts.get(conn, found["request"].contact_id)
@@ -101,6 +107,7 @@ def _read_order(visit: Visit, request_id: int | None) -> tuple[NewOrder, Person 
         currency=hub.currency,
         note=form.body("note"),
         next_contact_at=next_contact_at,
+        route=form.line("route") or PARCEL,
     )
     return order, person, rows
 
@@ -120,16 +127,19 @@ def _make_once(tx: Tx, visit: Visit, order: NewOrder, person: Person | None) -> 
 # --- an order that is there ------------------------------------------------------------------------------
 
 
-async def _refused(visit: Visit, error: HubError, rows: list[int] | None = None) -> web.Response:
+async def refused(
+    visit: Visit, error: HubError, order_id: int, rows: list[int] | None = None
+) -> web.Response:
+    """The page of the order again, with what is wrong beside the form."""
     form = visit.form
     if isinstance(error, InputRejected):
         place_problems(form, error, rows or [], visit.words)
-        return await show_order(visit, visit.id(), 422)
+        return await show_order(visit, order_id, 422)
     if isinstance(error, VersionConflict):
         form.message = visit.words.t(_CHANGED)
-        return await show_order(visit, visit.id(), 412)
+        return await show_order(visit, order_id, 412)
     form.message = visit.words.error(error, {})
-    return await show_order(visit, visit.id(), 409)
+    return await show_order(visit, order_id, 409)
 
 
 async def add_lines(visit: Visit) -> web.Response:
@@ -145,7 +155,7 @@ async def add_lines(visit: Visit) -> web.Response:
         form.check()
         await visit.write(lambda tx: service.add_lines(tx, visit.actor, order_id, lines, form.version()))
     except (InputRejected, RuleSaysNo, VersionConflict) as error:
-        return await _refused(visit, error, rows)
+        return await refused(visit, error, order_id, rows)
     return visit.redirect(f"/orders/{order_id}#lines", "lines_added")
 
 
@@ -162,7 +172,9 @@ async def move_stage(visit: Visit) -> web.Response:
             lambda tx: service.move_stage(tx, visit.actor, order_id, stage, reason, form.version())
         )
     except (InputRejected, RuleSaysNo, VersionConflict) as error:
-        return await _refused(visit, error)
+        return await refused(visit, error, order_id)
+    if form.line("back") == "board":
+        return visit.redirect(f"/orders?view=board&route={quote(form.line('route', 60))}", "moved")
     return visit.redirect(f"/orders/{order_id}", "moved")
 
 
@@ -180,7 +192,7 @@ async def attach(visit: Visit) -> web.Response:
     try:
         await visit.write(write)
     except (InputRejected, RuleSaysNo, VersionConflict) as error:
-        return await _refused(visit, error)
+        return await refused(visit, error, order_id)
     return visit.redirect(f"/orders/{order_id}#parcels", "attached")
 
 

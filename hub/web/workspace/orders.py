@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -12,8 +12,14 @@ from sqlalchemy.engine import Connection
 
 from hub.contacts import store as contacts
 from hub.contacts.store import ContactRecord
-from hub.orders import store
+from hub.kernel.errors import InputRejected
+from hub.orders import registry, store
+from hub.orders.approval import ApprovalRow
 from hub.orders.model import EntryRow, LineRow, OrderRow
+from hub.orders.money import Balance, PaymentRow, balance
+from hub.orders.moves import Step, facts_of
+from hub.orders.moves import steps as next_steps
+from hub.orders.registry import Asked, Sort
 from hub.orders.stages import PARCEL, Route, Stage
 from hub.shipments import store as shipments
 from hub.shipments.model import Seen
@@ -72,6 +78,12 @@ class OrderView:
     parcels: Sequence[Parcel]
     chapters: Sequence[Chapter]
     people: dict[int, str]
+    payments: Sequence[PaymentRow]
+    balance: Balance
+    approvals: Sequence[ApprovalRow]
+    steps: Sequence[Step]
+    holders: Mapping[int, int | None]
+    choices: Sequence[tuple[int, str]]
 
     @property
     def stage(self) -> Stage:
@@ -79,21 +91,23 @@ class OrderView:
         return self.route.stages[self.order.stage]
 
     @property
-    def ahead(self) -> Stage | None:
-        """The usual next step."""
-        moves = [self.route.stages[m] for m in self.route.moves.get(self.order.stage, ())]
-        further = [s for s in moves if s.place > self.stage.place and s.kind in {"open", "done"}]
-        return min(further, key=lambda s: s.place) if further else None
+    def fields(self) -> dict[str, str]:
+        """What the route asks for, as far as it is filled in."""
+        found: dict[str, str] = json.loads(self.order.fields)
+        return found
 
     @property
-    def moves(self) -> Sequence[tuple[Stage, bool]]:
-        """All further moves; True where a reason is needed."""
-        found = []
-        for key in self.route.moves.get(self.order.stage, ()):
-            stage = self.route.stages[key]
-            back = stage.kind in {"lost", "back"} or not self.route.is_ahead(key, self.order.stage)
-            found.append((stage, back))
-        return found
+    def reversed_ids(self) -> set[int | None]:
+        """Payments that were taken back."""
+        return {one.reverses_id for one in self.payments}
+
+    @property
+    def ahead(self) -> Step | None:
+        """The usual next step."""
+        further = [
+            s for s in self.steps if s.stage.place > self.stage.place and s.stage.kind in {"open", "done"}
+        ]
+        return min(further, key=lambda s: s.stage.place) if further else None
 
     @property
     def plan_cost_minor(self) -> int | None:
@@ -113,7 +127,12 @@ def _sum(values: Any) -> int | None:
 
 def title_of(stage: Stage, language: str) -> str:
     """A stage's name in a language."""
-    return stage.title.get(language) or stage.title.get(SOURCE) or stage.key
+    return text_in(stage.title, language) or stage.key
+
+
+def text_in(titles: Mapping[str, str], language: str) -> str:
+    """A title in a language, else in another one."""
+    return titles.get(language) or titles.get(SOURCE) or next(iter(titles.values()), "")
 
 
 def chapters_of(entries: Sequence[EntryRow]) -> list[Chapter]:
@@ -140,7 +159,7 @@ def carrier_titles(visit: Visit) -> dict[str, str]:
     return {a: f"{title} ({a})" if title in doubled else title for a, title in found.items()}
 
 
-def view_of(conn: Connection, order_id: int, titles: Mapping[str, str]) -> OrderView:
+def view_of(conn: Connection, order_id: int, titles: Mapping[str, str], now: int) -> OrderView:
     """Read the page of an order. Raises NotFound."""
     row = store.get(conn, order_id)
     rows = shipments.of_order(conn, order_id)
@@ -154,24 +173,32 @@ def view_of(conn: Connection, order_id: int, titles: Mapping[str, str]) -> Order
         related = [r for r in rows if r.parent_id == parcel.id]
         carrier = titles.get(parcel.account, parcel.account)
         parcels.append(Parcel(parcel, list(steps.values())[::-1], related, carrier))
+    route = store.load_route(conn, row.route, row.route_version)
+    payments, asked = store.payments(conn, order_id), store.approvals(conn, order_id)
     return OrderView(
         row,
         contacts.get(conn, row.contact_id),
-        store.load_route(conn, row.route, row.route_version),
+        route,
         store.lines(conn, order_id),
         parcels,
         chapters_of(store.journal(conn, order_id)),
         queries.names(conn),
+        payments,
+        balance(row.total_minor, payments, now),
+        asked,
+        next_steps(route, row, facts_of(conn, row), asked),
+        queries.holders(conn, [one.task_id for one in asked]),
+        queries.active_people(conn),
     )
 
 
 async def show_order(visit: Visit, order_id: int, status: int = 200) -> web.Response:
     """The page of an order, after a refused form too."""
     titles = carrier_titles(visit)
-    view = await visit.read(lambda conn: view_of(conn, order_id, titles))
+    view = await visit.read(lambda conn: view_of(conn, order_id, titles, visit.words.now))
     return visit.render(
         "order.html", status, v=view, carriers=titles, line_rows=rows_of(visit.form, MORE_ROWS),
-        title_of=lambda s: title_of(s, visit.language),
+        title_of=lambda s: title_of(s, visit.language), field_title=lambda t: text_in(t, visit.language),
     )  # fmt: skip
 
 
@@ -180,24 +207,90 @@ async def order_page(visit: Visit) -> web.Response:
     return await show_order(visit, visit.id())
 
 
+def _asked(visit: Visit) -> Asked:
+    """What the registry is asked for, out of its address; what makes no sense is left out."""
+    sort = visit.query("sort")
+    number = visit.query("number")
+    descending = visit.query("direction") != "asc"
+    before = visit.query_id("before")
+    return Asked(
+        text=visit.query("q") or number,
+        route=visit.query("route"),
+        stage=visit.query("stage"),
+        responsible_id=visit.query_id("responsible"),
+        contact_id=visit.query_id("contact"),
+        unpaid=visit.query("unpaid") == "1",
+        archived=visit.query("archive") == "1",
+        sort=Sort(sort) if sort in set(Sort) else Sort.NUMBER,
+        descending=descending,
+        cursor=visit.query("cursor") or (str(before) if before is not None else ""),
+        limit=queries.PAGE,
+    )
+
+
 async def order_list(visit: Visit) -> web.Response:
-    """GET /orders"""
-    stage, number = visit.query("stage"), visit.query("number")
-    responsible, before = visit.query_id("responsible"), visit.query_id("before")
+    """GET /orders: the registry, as a table or as a board of one route."""
+    asked = _asked(visit)
+    board = visit.query("view") == "board"
 
     def find(conn: Connection) -> dict[str, Any]:
-        route = store.load_route(conn, PARCEL, store.newest_version(conn, PARCEL) or 1)
-        found = queries.order_list(
-            conn, stage=stage, number=number, responsible_id=responsible, before=before
-        )
-        return {
-            "found": found,
-            "stages": route.stages,
-            "people": queries.names(conn),
-            "choices": queries.active_people(conn),
+        routes = {name: store.newest_route(conn, name) for name in store.route_names(conn)}
+        shown = routes.get(asked.route) or routes[PARCEL]
+        stages = {
+            s.key: s
+            for route in (routes.values() if not asked.route else [shown])
+            for s in route.stages.values()
         }
+        found: dict[str, Any] = {
+            "routes": routes, "stages": stages, "people": queries.names(conn),
+            "choices": queries.active_people(conn), "route": shown, "columns": (), "items": (), "further": None,
+        }  # fmt: skip
+        if board:
+            open_stages = [s for s in shown.stages.values() if s.kind == "open"]
+            columns = registry.board(
+                conn, replace(asked, route=shown.name, limit=BOARD), [s.key for s in open_stages]
+            )
+            found["columns"] = [(stage, *_column(conn, shown, *columns[stage.key])) for stage in open_stages]
+        else:
+            rows, found["further"] = registry.find(conn, asked)
+            found["items"] = queries.order_items(conn, rows)
+        return found
 
+    kept = {k: v for k, v in visit.request.query.items() if k in KEPT and v}
+    try:
+        found = await visit.read(find)
+    except InputRejected:  # an address that somebody shortened: the first page
+        return visit.redirect("/orders")
     return visit.render(
-        "orders.html", stage=stage, number=number, responsible=responsible, before=before,
-        title_of=lambda s: title_of(s, visit.language), **await visit.read(find),
+        "orders.html", asked=asked, board=board, kept=kept, sorts=list(Sort), unpaid=asked.unpaid,
+        title_of=lambda s: title_of(s, visit.language), text_in=lambda t: text_in(t, visit.language), **found,
     )  # fmt: skip
+
+
+KEPT = frozenset(
+    {
+        "q",
+        "number",
+        "route",
+        "stage",
+        "responsible",
+        "contact",
+        "unpaid",
+        "archive",
+        "sort",
+        "direction",
+        "view",
+    }
+)
+BOARD = 20
+
+
+def _column(conn: Connection, route: Route, rows: list[OrderRow], more: bool) -> tuple[list[Any], bool]:
+    """Cards of one stage, each with the usual next step; what stands in its way is asked for when it is made."""
+    cards = []
+    for item in queries.order_items(conn, rows):
+        moves = [route.stages[m] for m in route.moves.get(item.order.stage, ())]
+        place = route.stages[item.order.stage].place
+        ahead = [s for s in moves if s.place > place and s.kind in {"open", "done"}]
+        cards.append((item, min(ahead, key=lambda s: s.place) if ahead else None))
+    return cards, more

@@ -237,31 +237,27 @@ class OrderItem:
     parcels: Sequence[Any]
 
 
-def order_list(
-    conn: Connection, *, stage: str, number: str, responsible_id: int | None, before: int | None
-) -> Listed:
-    """Orders, newest first; a number finds its order and the orders of a waybill with it."""
-    query = select(orders).order_by(orders.c.id.desc()).limit(PAGE + 1)
-    if stage:
-        query = query.where(orders.c.stage == stage)
-    if number:
-        by_waybill = select(shipment.c.order_id).where(shipment.c.number == number.replace(" ", "").upper())
-        query = query.where((orders.c.number == number.lstrip("#№ ")) | orders.c.id.in_(by_waybill))
-    if responsible_id is not None:
-        query = query.where(orders.c.responsible_id == responsible_id)
-    if before is not None:
-        query = query.where(orders.c.id < before)
-    rows = [OrderRow(*row) for row in conn.execute(query)]
-    shown = rows[:PAGE]
-    known = contacts.many(conn, [row.contact_id for row in shown])
+def order_items(conn: Connection, rows: Sequence[OrderRow]) -> list[OrderItem]:
+    """Orders with their contacts and parcels."""
+    known = contacts.many(conn, [row.contact_id for row in rows])
     parcels: dict[int, list[Any]] = {}
     sent = select(shipment.c.order_id, shipment.c.status, shipment.c.problem).where(
-        shipment.c.order_id.in_([row.id for row in shown]), shipment.c.relation == "outbound"
+        shipment.c.order_id.in_([row.id for row in rows]), shipment.c.relation == "outbound"
     )
     for parcel in conn.execute(sent.order_by(shipment.c.id)):
         parcels.setdefault(parcel.order_id, []).append(parcel)
-    items = [OrderItem(row, known.get(row.contact_id), parcels.get(row.id, ())) for row in shown]
-    return Listed(items, shown[-1].id if len(rows) > PAGE else None)
+    return [OrderItem(row, known.get(row.contact_id), parcels.get(row.id, ())) for row in rows]
+
+
+def holders(conn: Connection, task_ids: Sequence[int]) -> dict[int, int | None]:
+    """Who has these tasks."""
+    query = select(task.c.id, task.c.assignee_id).where(task.c.id.in_(task_ids))
+    return {row.id: row.assignee_id for row in conn.execute(query)}
+
+
+def order_number(conn: Connection, order_id: int) -> str | None:
+    """The human number of an order."""
+    return conn.execute(select(orders.c.number).where(orders.c.id == order_id)).scalar_one_or_none()
 
 
 # --- people ----------------------------------------------------------------------------------------------

@@ -137,9 +137,13 @@ async def show_task(visit: Visit, task_id: int, status: int = 200) -> web.Respon
     def find(conn: Connection) -> dict[str, Any]:
         task = tasks.get(conn, task_id)
         found: dict[str, Any] = {"task": task, "delivery": None, "body": None, "parcel": None}
+        found |= {"order_number": None, "approval": None}
         if task.subject_id is not None and task.kind == "read_by_hand":
             found["delivery"], body = queries.delivery_of(conn, task.subject_id)
             found["body"] = _readable(body)
+        elif task.subject_id is not None and task.kind in {"approval", "order"}:
+            found["order_number"] = queries.order_number(conn, task.subject_id)
+            found["approval"] = orders.approval_of_task(conn, task.id)
         elif task.subject_id is not None:
             found["parcel"] = queries.shipment_of(conn, task.subject_id)
         found["desk"] = desk_of(conn, task, visit.actor, visit.words.now, leads=visit.leads)

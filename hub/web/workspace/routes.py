@@ -14,7 +14,7 @@ from aiohttp import web
 from hub.access.model import May
 from hub.web.context import SERVICES
 from hub.web.i18n import N_
-from hub.web.workspace import conversation, order_forms, orders, signin, static, tasks
+from hub.web.workspace import conversation, order_desk, order_forms, orders, setup, signin, static, tasks
 from hub.web.workspace import requests as request_pages
 from hub.web.workspace.visit import VISIT, Page, Visit, bound
 
@@ -42,6 +42,20 @@ PAGES: Sequence[Page] = (
     Page("GET", "/orders/{id}", orders.order_page, May.SEE),
     Page("POST", "/orders/{id}/lines", order_forms.add_lines, May.WORK),
     Page("POST", "/orders/{id}/stage", order_forms.move_stage, May.WORK),
+    Page("POST", "/orders/{id}/details", order_desk.change, May.WORK),
+    Page("POST", "/orders/{id}/payments", order_desk.pay, May.WORK),
+    Page("POST", "/payments/{id}/reverse", order_desk.take_back, May.WORK),
+    Page("POST", "/approvals/{id}", order_desk.decide, May.WORK),
+    Page("GET", "/routes", setup.route_list, May.SEE),
+    Page("GET", "/routes/{name}", setup.route_page, May.SEE),
+    Page("POST", "/routes/{name}", setup.keep_route, May.LEAD),
+    Page("GET", "/templates", setup.template_list, May.SEE),
+    Page("POST", "/templates", setup.keep_template, May.LEAD),
+    Page("POST", "/templates/{id}", setup.keep_template, May.LEAD),
+    Page("GET", "/webhooks", setup.hook_list, May.OPERATE),
+    Page("POST", "/webhooks", setup.add_hook, May.OPERATE),
+    Page("POST", "/webhooks/{id}", setup.change_hook, May.OPERATE),
+    Page("POST", "/webhooks/failed/{id}", setup.again, May.OPERATE),
     Page("POST", "/orders/{id}/shipments", order_forms.attach, May.WORK),
     Page("POST", "/shipments/{id}/refresh", order_forms.refresh, May.WORK),
     Page("GET", "/sign-in", signin.sign_in_form, None),

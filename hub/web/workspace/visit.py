@@ -144,6 +144,7 @@ class Visit:
             "language": self.language,
             "me": self.signed,
             "leads": self.leads,
+            "operates": self.signed is not None and self.signed.actor.may(May.OPERATE),
             "csrf": self.csrf,
             "demo": self.services.demo,
             "path": path,

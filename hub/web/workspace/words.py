@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from hub.contacts.store import ContactRecord
 from hub.kernel.clock import DAY, HOUR, MINUTE, moment, parse_rfc3339
-from hub.kernel.errors import HubError, TransitionRefused
+from hub.kernel.errors import HubError, Incomplete, TransitionRefused
 from hub.kernel.money import Money, show_quantity
 from hub.kernel.phone import show_phone
 from hub.web.i18n import N_, catalogue
@@ -22,6 +22,7 @@ from hub.web.workspace import labels
 
 MEBIBYTE = 1024 * 1024
 _NO_NAME = N_("Without a name")
+_ORDER_TASK = re.compile(r"order (\d{1,20}): ([^\n]{1,300})")
 _ODD_SENTENCES = ((re.compile(r"no [a-z]+ \d+"), "There is no such thing here."),)
 
 
@@ -77,6 +78,12 @@ class Words:
         if state in labels.TASK_STATE:
             text = self.t(N_("This is not possible: the task is now in the state \u201c%(state)s\u201d."))
             return text % {"state": self.task_state(state).text}
+        if isinstance(error, Incomplete):
+            return self.t(N_("Something has to be filled in before this step: it stands beside the button."))
+        if error.facts.get("waits_for"):
+            return self.t(N_("The order waits for an approval."))
+        if error.facts.get("approval"):
+            return self.t(N_("This approval is decided already."))
         return self.t(N_("The order cannot go there from where it stands now."))
 
     # --- times, sums, names --------------------------------------------------------------------------
@@ -253,12 +260,62 @@ class Words:
         """What a form did."""
         return self.t(labels.NOTICES[key]) if key in labels.NOTICES else ""
 
+    def task_kind(self, kind: str) -> str:
+        """What kind of work."""
+        return self.t(labels.TASK_KIND.get(kind, kind))
+
+    def approval(self, state: str) -> Badge:
+        """Where an approval stands."""
+        return self._badge(labels.APPROVAL, state)
+
+    def approver(self, role: str) -> str:
+        """Who is asked."""
+        return self.t(labels.ROLE[role]) if role in labels.ROLE else role
+
+    def approvers(self, roles: Sequence[str]) -> str:
+        """Who are asked."""
+        return ", ".join(self.approver(role) for role in roles)
+
+    def verdict(self, verdict: str) -> str:
+        """What was said to an approval."""
+        return self.t(labels.VERDICT.get(verdict, verdict))
+
+    def changed(self, name: str) -> str:
+        """What of an order was changed."""
+        return self.t(labels.CHANGED.get(name, name))
+
+    def payments(self) -> list[tuple[str, str]]:
+        """How a customer can pay, for a select."""
+        return [(key, self.payment(key)) for key in labels.PAYMENT]
+
+    def methods(self) -> list[tuple[str, str]]:
+        """How money can come, for a select."""
+        return [(key, self.method(key)) for key in labels.METHOD]
+
+    def method(self, method: str) -> str:
+        """How money came."""
+        return self.t(labels.METHOD.get(method, method))
+
+    def lacking(self, path: str, message: str) -> str:
+        """What an order is lacking: the hub's own checks are translated."""
+        return self.t(labels.LACKING[path]) if path in labels.LACKING else message
+
+    def sort(self, sort: str) -> str:
+        """By what a registry is sorted."""
+        return self.t(labels.SORT.get(sort, sort))
+
     def task_title(self, kind: str, title: str) -> str:
         """What a task is about; titles that the hub made itself are translated."""
         if kind == "read_by_hand":
             account = title.partition(":")[0]
             return self.t(N_("Read by hand: a delivery of %(account)s"), account=account)
-        return self.sentence(title) if kind == "question" else title or self.t(N_("Without a subject"))
+        if kind == "order" and (found := _ORDER_TASK.fullmatch(title)):
+            return self.t(N_("Order № %(number)s: %(title)s"), number=found[1], title=found[2])
+        return (
+            self.sentence(title)
+            if kind in {"question", "approval"}
+            else title or self.t(N_("Without a subject"))
+        )
 
 
 @cache
