@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.engine import Connection
 
 from hub.app import Accounts, database_url, read_accounts
 from hub.db import schema
@@ -13,9 +15,13 @@ from hub.db.engine import open_engine, sqlite_file
 from hub.db.errors import describe
 from hub.kernel.clock import SystemClock
 from hub.loader import Plugins, load_plugins
+from hub.orders import routes
+from hub.orders import store as orders
+from hub.orders.stages import parse
 from hub.sdk.carrier import Carrier
 from hub.sdk.errors import PluginError
 from hub.settings import Loaded
+from hub.staff import store as staff
 
 TRY_FOR_S = 30.0
 Row = dict[str, Any]
@@ -32,7 +38,8 @@ def run_checks(loaded: Loaded) -> list[Row]:
     found = read_accounts(loaded, plugins, SystemClock())
     return [
         row("settings", "ok", str(loaded.file)),
-        _database(loaded),
+        (database := _database(loaded)),
+        *(_seeds(loaded) if database["result"] == "ok" else ()),
         *_plugins(plugins),
         *(row(problem.path, "wrong", problem.message) for problem in found.problems),
         *(row(f"account {name}", "wrong", reason) for name, reason in found.off.items()),
@@ -61,6 +68,40 @@ def _database(loaded: Loaded) -> Row:
             "database", "wrong", f"schema {present or 'none'}, needed {schema.HEAD}: run `hub db upgrade`"
         )
     return row("database", "ok", url.get_backend_name())
+
+
+def _seeds(loaded: Loaded) -> list[Row]:
+    """Where the database, which rules, differs from what the file or the program seeds."""
+    engine = open_engine(database_url(loaded), writes=False, pool_size=1)
+    try:
+        with engine.connect() as connection:
+            return [*_routes(connection), *_teams(connection, loaded)]
+    finally:
+        engine.dispose()
+
+
+def _routes(connection: Connection) -> Iterator[Row]:
+    for name, body in routes.seeds().items():
+        version = orders.newest_version(connection, name)
+        if version is None:
+            continue  # the next start seeds it
+        present = orders.load_route(connection, name, version)
+        for difference in routes.differences(parse(name, 1, body), present):
+            yield row(f"route {name}", "note", f"version {version} differs from the seed: {difference}")
+
+
+def _teams(connection: Connection, loaded: Loaded) -> Iterator[Row]:
+    present = {team.name: team for team in staff.teams(connection)}
+    for name, section in loaded.settings.teams.items():
+        team = present.get(name)
+        if team is None:
+            continue
+        wanted = section.model_dump(include=section.model_fields_set)
+        for key, value in wanted.items():
+            kept = team.title if key == "title" else team.settings.get(key)
+            if kept != value:
+                detail = f"{kept!r} in the database, which rules; {value!r} in the file"
+                yield row(f"teams.{name}.{key}", "note", detail)
 
 
 def _plugins(plugins: Plugins) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,10 +15,10 @@ from hub.assignment.ledger import GENESIS, chain, entry_text, fact_text, peek, r
 from hub.assignment.policy import Roster
 from hub.assignment.verify import Broken, Verifier
 from hub.db.rows import EligibilityFactRow
-from hub.db.tables import eligible_set, ledger_head, order_journal, orders, task
+from hub.db.tables import eligible_set, ledger_head, order_journal, orders, payment, task
+from hub.orders.journal import GENESIS as ORDER_GENESIS
+from hub.orders.journal import entry_hash
 from hub.orders.model import EntryRow, OrderRow
-from hub.orders.service import GENESIS as ORDER_GENESIS
-from hub.orders.service import entry_hash
 from hub.tasks.model import HELD
 
 _ORPHANS = {
@@ -47,7 +48,7 @@ _ORPHANS = {
 
 def findings(conn: Connection) -> list[dict[str, Any]]:
     """One row for each thing that is wrong; none when all is well."""
-    return [*_orphans(conn), *_ledgers(conn), *_sets(conn), *_journals(conn)]
+    return [*_orphans(conn), *_ledgers(conn), *_sets(conn), *_journals(conn), *_payments(conn)]
 
 
 def _finding(what: str, detail: str) -> dict[str, Any]:
@@ -134,3 +135,23 @@ def _journals(conn: Connection) -> Iterator[dict[str, Any]]:
     for order_id, order in heads.items():
         if before.get(order_id) != (order.journal_seq, order.journal_hash):
             yield _finding("order journal does not end where its order says", f"order {order_id}")
+
+
+def _payments(conn: Connection) -> Iterator[dict[str, Any]]:
+    """Payments are what the journal's chain says they are, and add up to what the order says is paid."""
+    told = {}
+    entries = select(order_journal.c.body).where(order_journal.c.event.in_(("payment", "payment_reversed")))
+    for body in conn.execute(entries).scalars():
+        said = json.loads(body)
+        told[int(said["payment"])] = (said["kind"], said["amount_minor"], said["method"])
+    sums: dict[int, int] = {}
+    for row in conn.execute(select(payment)):
+        if told.pop(row.id, None) != (row.kind, row.amount_minor, row.method):
+            yield _finding("payment differs from its journal", f"order {row.order_id}, payment {row.id}")
+        if row.kind == "received":
+            sums[row.order_id] = sums.get(row.order_id, 0) + row.amount_minor
+    for payment_id in told:
+        yield _finding("payment of the journal is gone", f"payment {payment_id}")
+    for order_id, paid in conn.execute(select(orders.c.id, orders.c.paid_minor)):
+        if sums.get(order_id, 0) != paid:
+            yield _finding("paid differs from the payments", f"order {order_id}")

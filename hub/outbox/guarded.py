@@ -155,7 +155,9 @@ class WebhookSink:
             return Refused(PUBLIC_ONLY)
         except aiohttp.ClientConnectorError as error:
             return Refused(PUBLIC_ONLY) if isinstance(error.os_error, NotPublic) else Later()
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        except (aiohttp.InvalidURL, ValueError):
+            return Refused("this address cannot be called")
+        except (aiohttp.ClientError, TimeoutError, OSError):
             return Later()
 
 
