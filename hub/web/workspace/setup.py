@@ -29,6 +29,7 @@ from hub.web.workspace.orders import text_in
 from hub.web.workspace.visit import Visit
 
 SPARE = 2
+EXAMPLES = ("notify responsible", "notify heads", "task …", "send …", "next contact 3")
 MAX_ROWS = 40
 _PLACE = re.compile(r"stages\.(\d+)(?:\.(\w+))?")
 _LISTS = ("requires", "checks", "approvals")
@@ -71,7 +72,7 @@ async def _route_page(visit: Visit, status: int = 200) -> web.Response:
     rows = min(MAX_ROWS, _rows(values) + SPARE)
     return visit.render(
         "route.html", status, route=route, values=values, rows=rows, checks=list(Check), kinds=KINDS,
-        text_in=lambda t: text_in(t, visit.language), kind_words=labels.KIND,
+        text_in=lambda t: text_in(t, visit.language), kind_words=labels.KIND, actions=EXAMPLES,
     )  # fmt: skip
 
 
