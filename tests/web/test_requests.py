@@ -437,7 +437,7 @@ async def test_what_breaks_is_a_page_without_a_traceback(web_hub, monkeypatch, r
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("hub.web.workspace.queries.order_list", fail)
+    monkeypatch.setattr("hub.web.workspace.queries.order_items", fail)
     person = await web_hub.signed_in(web_hub.add("Olena"))
     shown = await person.get("/orders")
     assert shown.status == status

@@ -284,7 +284,6 @@ SENTENCES = (
     N_("something went wrong here; it is in the log"),
     N_("this link is used up or too old: ask for a new one"),
     N_("your role does not allow this: it needs the right to %(right)s"),
-    N_("order %(number)s: approval by %(role)s"),
     N_("this answer needs a comment"),
     N_("somebody else is asked for this approval"),
     N_("there is no such route"),

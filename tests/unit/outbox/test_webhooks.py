@@ -24,7 +24,7 @@ class Receiver:
     """Takes calls; answers what it is told to, else 204."""
 
     def __init__(self):
-        self.calls, self.answers = [], []
+        self.calls, self.answers, self.url = [], [], ""
 
     async def handle(self, request):
         self.calls.append((dict(request.headers), await request.read()))
