@@ -40,11 +40,13 @@ from hub.kernel.errors import FieldProblem, HubError, SettingsRejected, Unavaila
 from hub.loader import Plugins, load_plugins
 from hub.orders import routes
 from hub.orders import store as order_store
+from hub.orders.outgoing import LANE as ORDER_MESSAGE
 from hub.outbox.guarded import WebhookSink
 from hub.outbox.runner import LogSink, OutboxRunner, Sink
 from hub.requests.replies import LANE, Writer
 from hub.runtime.files import Files
 from hub.runtime.listeners import Listeners
+from hub.runtime.order_messages import OrderMessages
 from hub.runtime.process import Process
 from hub.runtime.replies import ReplySink
 from hub.runtime.watch import Watch
@@ -320,10 +322,12 @@ def build_process(hub: Hub, *, demo: bool = False, speed: float = 1.0) -> tuple[
     pace = Pace(ZoneInfo(settings.hub.timezone), speed)
     poller = Poller(hub.db, hub.accounts.carriers, pace)
     objects = {name: one.channel for name, one in channels.items()}
+    writers = {name: _writer(name, one) for name, one in objects.items() if one.capabilities.sends}
     sinks: dict[str, Sink] = {
         "notice": LogSink(),
         "webhook": WebhookSink(hub.db, private=settings.web.webhooks_private),
         LANE: ReplySink(hub.db, objects, blobs),
+        ORDER_MESSAGE: OrderMessages(writers),
     }
     runner = OutboxRunner(hub.db, sinks, secrets.token_hex(8))
     life = Lifecycle()
@@ -339,7 +343,7 @@ def build_process(hub: Hub, *, demo: bool = False, speed: float = 1.0) -> tuple[
         parse_networks(settings.web.trusted_proxies),
         life,
         demo,
-        {name: _writer(name, one) for name, one in objects.items() if one.capabilities.sends},
+        writers,
     )
     process = Process(
         hub.db,

@@ -639,7 +639,7 @@ outbox = Table(
     "outbox",
     metadata,
     _id(),
-    _key("lane"),  # notice | reply | webhook
+    _key("lane"),  # notice | reply | webhook | order_message
     _key("kind"),
     _key("order_key"),
     _text("payload"),  # JSON

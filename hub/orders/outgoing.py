@@ -1,7 +1,7 @@
 """What orders tell customers and other programs.
 
-`put_message` is the one door to the customer: a row of the outbox lane `reply`, in the transaction of its
-cause. Which channel it leaves by is decided by whoever delivers that lane.
+`put_message` is the one door to the customer: a row of the outbox lane `order_message`, in the transaction of
+its cause. Which channel it leaves by is decided by whoever delivers that lane (`hub.runtime.order_messages`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from hub.orders.model import OrderRow
 from hub.orders.stages import Route
 from hub.outbox import webhooks
 
+LANE = "order_message"
+
 
 def put_message(
     tx: Tx, actor: Actor, *, contact_id: int, request_id: int | None, text: str, order_id: int
@@ -35,8 +37,8 @@ def put_message(
     tx.execute(
         insert(outbox).values(
             id=row_id,
-            lane="reply",
-            kind="order_message",
+            lane=LANE,
+            kind="text",
             order_key=f"contact:{contact_id}",
             payload=orjson.dumps(body).decode(),
             state="ready",

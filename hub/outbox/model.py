@@ -28,8 +28,10 @@ def backoff(attempts: int, jitter: float) -> int:
 
 
 def repeats_after_crash(lane: str) -> bool:
-    """Notices and web hooks go again (they carry their id); replies to customers never by themselves."""
-    return lane in {"notice", "webhook"}
+    """Notices and web hooks go again (they carry their id), and what orders tell is turned into a reply as its
+    row is settled; replies to customers never go again by themselves.
+    """
+    return lane in {"notice", "webhook", "order_message"}
 
 
 def next_try(result: Later, attempts: int, now: Instant, jitter: float) -> Instant:

@@ -22,10 +22,10 @@ from hub.kernel.email import parse_email
 from hub.kernel.errors import FieldProblem, InputRejected, RuleSaysNo
 from hub.kernel.phone import parse_phone
 from hub.orders import store as orders
+from hub.orders.service import index_contact
 from hub.requests import replies, store
 from hub.requests.conversation import said
 from hub.requests.replies import Letter
-from hub.orders.service import index_contact
 from hub.requests.service import close as close_request
 from hub.requests.service import put_off
 from hub.staff import store as staff

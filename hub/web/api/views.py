@@ -10,9 +10,9 @@ from hub.db.rows import AttachmentRow, RequestRow, TaskRow
 from hub.kernel.money import show_quantity
 from hub.orders.approval import ApprovalRow
 from hub.orders.model import EntryRow, LineRow, OrderRow
-from hub.requests.conversation import Said
 from hub.orders.money import PaymentRow, balance
 from hub.orders.moves import Step
+from hub.requests.conversation import Said
 from hub.shipments.model import Seen
 from hub.shipments.store import ShipmentRow
 from hub.web.api import schemas as s

@@ -103,4 +103,4 @@ async def decide(visit: Visit) -> web.Response:
         await visit.write(lambda tx: service.decide(tx, visit.actor, approval_id, Verdict(verdict), comment))
     except _REFUSALS as error:
         return await refused(visit, error, order_id)
-    return visit.redirect(f"/orders/{order_id}#approvals", "decided")
+    return visit.redirect(f"/orders/{order_id}#approvals", "approval_answered")

@@ -22,6 +22,7 @@ from hub.web.workspace import labels
 
 MEBIBYTE = 1024 * 1024
 _NO_NAME = N_("Without a name")
+_BY_HAND = "tell the customer by hand, no channel"
 _APPROVAL_TASK = re.compile(r"order (\d{1,20}): approval by (\w{1,40})")
 _ORDER_TASK = re.compile(r"order (\d{1,20}): ([^\n]{1,300})")
 _ODD_SENTENCES = ((re.compile(r"no [a-z]+ \d+"), "There is no such thing here."),)
@@ -315,7 +316,8 @@ class Words:
                 N_("Order № %(number)s: approval, %(role)s"), number=found[1], role=self.approver(found[2])
             )
         if kind == "order" and (found := _ORDER_TASK.fullmatch(title)):
-            return self.t(N_("Order № %(number)s: %(title)s"), number=found[1], title=found[2])
+            title = self.t(N_("tell the customer by hand")) if found[2].startswith(_BY_HAND) else found[2]
+            return self.t(N_("Order № %(number)s: %(title)s"), number=found[1], title=title)
         return (
             self.sentence(title)
             if kind in {"question", "approval"}

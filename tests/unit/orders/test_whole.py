@@ -34,7 +34,10 @@ from hub.orders.registry import Asked, Sort
 from hub.orders.routes import CONTRACT_SALE, SERVICE, body_of, check_body, differences, seeds
 from hub.orders.service import Change
 from hub.orders.stages import parse
+from hub.outbox.runner import OutboxRunner
 from hub.requests.model import Closing, Outcome
+from hub.requests.replies import Writer
+from hub.runtime.order_messages import OrderMessages
 
 TERMS = {"contract_number": "12-А", "payment_terms": "50 % наперед"}
 
@@ -272,7 +275,7 @@ def test_a_stage_does_what_it_says(world, olena, head):
     order = world.order(olena, route=SERVICE, lines=[NewLine(name="x", price_minor=1_250)])
     moved = move(world, olena, order, "agreed")
     assert moved.next_contact_at == moved.updated_at + 3 * DAY
-    (message,) = world.rows(t.outbox, t.outbox.c.lane == "reply")
+    (message,) = world.rows(t.outbox, t.outbox.c.lane == "order_message")
     told = json.loads(message.payload)
     assert told["text"] == f"Замовлення {order.number} для Ірина: 12.50 UAH, "
     assert (told["contact_id"], message.order_key) == (
@@ -286,6 +289,36 @@ def test_a_stage_does_what_it_says(world, olena, head):
     assert len(json.loads(world.read(store.journal, order.id)[-1].body)["actions"]) == 4
     with pytest.raises(RuleSaysNo):
         world.write(settings.remove_template, head.actor, world.rows(t.template)[0].id)
+    assert world.findings() == []
+
+
+SMS = {"chat": Writer("chat", "phone", True, 0)}
+
+
+@pytest.mark.parametrize("asked_us", [True, False])
+async def test_a_text_becomes_a_reply_once_or_a_task_for_a_person(world, olena, head, asked_us):
+    world.write(settings.save_template, head.actor, None, "ready", "uk", "Готово: {{ order.number }}")
+    body = body_of(world.read(store.newest_route, SERVICE))
+    body["stages"][1]["actions"] = [{"do": "send", "what": "ready"}]
+    world.write(settings.edit_route, head.actor, SERVICE, body)
+    origin = {"request_id": world.task().request_id} if asked_us else {}
+    order = world.order(head, route=SERVICE, **origin)
+    move(world, head, order, "agreed")
+    runner = OutboxRunner(world.db, {"order_message": OrderMessages(SMS)}, "test")
+    for _ in range(2):
+        world.clock.move(5_000)
+        await runner.drain()
+    sent = world.rows(t.message, t.message.c.direction == "out")
+    by_hand = world.rows(t.task, t.task.c.kind == "order")
+    last = world.read(store.journal, order.id)[-1].event
+    if asked_us:
+        assert [(m.body, m.account, m.staff_id) for m in sent] == [
+            (f"Готово: {order.number}", "chat", head.id)
+        ]
+        assert (by_hand, last) == ([], "message")
+    else:
+        assert sent == []
+        assert (len(by_hand), last) == (1, "message_unsent")
     assert world.findings() == []
 
 
