@@ -1,0 +1,167 @@
+"""What concerns all carriers together: whose number a text is, and histories of every carrier's own codes."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.kernel.clock import Instant
+from hub.sdk import RANK, Facts, Likeness, MoneyStatus, Observation, Status
+from hub.shipments.model import merge, seen_of
+from plugins.delivery import numbers as delivery
+from plugins.delivery import receipt as delivery_receipt
+from plugins.meest import numbers as meest
+from plugins.nova_poshta import numbers as nova_poshta
+from plugins.rozetka_delivery import numbers as rozetka_delivery
+from plugins.rozetka_delivery import tracking as rozetka_tracking
+from plugins.ukrposhta import numbers as ukrposhta
+from tests.benchmarks.tracking import TABLES, differing_histories, told_in
+
+RECOGNISE = {
+    "nova_poshta": nova_poshta.recognise,
+    "ukrposhta": ukrposhta.recognise,
+    "meest": meest.recognise,
+    "delivery": delivery.recognise,
+    "rozetka_delivery": rozetka_delivery.recognise,
+}
+SURE, PERHAPS = Likeness.SURE, Likeness.PERHAPS
+
+
+@pytest.mark.parametrize(
+    ("typed", "proposed"),
+    [
+        ("20450000000001", {"nova_poshta": SURE}),
+        ("59000000000001", {"nova_poshta": SURE}),
+        ("10000000000001", {"nova_poshta": PERHAPS}),
+        ("204500000000010001", {"nova_poshta": SURE}),
+        ("SHPL0123456789", {"nova_poshta": PERHAPS}),
+        ("102-12345678", {}),
+        ("0500100031143", {"ukrposhta": SURE}),
+        ("0500000000001", {"ukrposhta": PERHAPS}),
+        ("500100031143", {"ukrposhta": PERHAPS, "meest": PERHAPS}),
+        ("123456789012", {"meest": PERHAPS}),
+        ("RA067022855UA", {"ukrposhta": SURE}),
+        ("RR739685186PL", {"ukrposhta": PERHAPS}),
+        ("CV999000001UA", {"ukrposhta": PERHAPS, "meest": PERHAPS}),
+        ("CV999000001PL", {"ukrposhta": PERHAPS, "meest": PERHAPS}),
+        ("MYCV999000001UA", {"meest": SURE}),
+        ("MYCV0000000001", {"nova_poshta": PERHAPS, "meest": PERHAPS}),
+        ("001-0255371", {"meest": PERHAPS}),
+        ("0830047053", {"delivery": PERHAPS}),
+        ("UNK-400975992", {"rozetka_delivery": SURE}),
+        ("1Z999AA10123456784", {}),
+        ("2045000000002", {"ukrposhta": PERHAPS}),  # a digit of Nova Poshta's lost
+        ("замовлення 17", {}),
+        ("", {}),
+    ],
+)
+def test_the_carriers_agree_whose_number_it_is(typed, proposed):
+    told = {name: recognise(typed).likeness for name, recognise in RECOGNISE.items()}
+    assert {name: likeness for name, likeness in told.items() if likeness is not Likeness.NO} == proposed
+
+
+@given(
+    st.text(max_size=30)
+    | st.from_regex(r"\d{8,19}", fullmatch=True)
+    | st.from_regex(r"(MY)?[A-Z]{2}\d{9,10}([A-Z]{2})?|UNK-?\d{9}|\d{3}-\d{7,8}", fullmatch=True)
+)
+def test_at_most_one_carrier_is_sure(text):
+    sure = [name for name, recognise in RECOGNISE.items() if recognise(text).likeness is SURE]
+    assert len(sure) <= 1
+
+
+def test_each_carriers_table_is_part_of_the_generated_histories():
+    assert set(TABLES) == set(RECOGNISE)
+    assert all(len({code for code, _ in table}) == len(table) for table in TABLES.values())
+
+
+def test_histories_of_all_carriers_shuffled_and_repeated_give_one_state():
+    told = differing_histories(400, seed=7)
+    assert told["histories"] == 400
+    assert (told["differing"], told["backward"], told["flaps"]) == (0, 0, 0)
+
+
+def test_the_measure_of_histories_can_fail():
+    told = differing_histories(100, seed=7, state_of=lambda parts, cod: parts[-1][-1] if parts[-1] else None)
+    assert told["differing"] > 0
+
+
+# The ways of the money ----------------------------------------------------------------------------------
+
+
+def state_of(*observations, cod=True):
+    begin = datetime(2026, 3, 1, tzinfo=UTC)
+    seen = [
+        seen_of(one, Instant(int((begin + timedelta(hours=hour)).timestamp() * 1000)))
+        for hour, one in enumerate(observations)
+    ]
+    random.Random(3).shuffle(seen)
+    return told_in([seen, seen], cod=cod)
+
+
+def delivery_receipts(*codes):
+    return [delivery_receipt.observe({"codcost": 1500, "status": code}, str(code)) for code in codes]
+
+
+def rozetka_models(*codes, back=""):
+    steps = {"cod_amount": "1500", "carrier_return_track_num": back}
+    return [
+        rozetka_tracking.observe(steps | {"status_updated_at": f"2026-03-0{n} 10:00:00"}, code)
+        for n, code in enumerate(codes, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("observations", "status", "money"),
+    [
+        (delivery_receipts(8, 6, 7), Status.ARRIVED, MoneyStatus.EXPECTED),
+        (delivery_receipts(8, 6, 7, 0), Status.DELIVERED, MoneyStatus.UNKNOWN),
+        (delivery_receipts(8, 5), Status.CANCELLED, MoneyStatus.NOT_COLLECTED),
+        (delivery_receipts(8, 6, 7, 4), Status.EXCEPTION, MoneyStatus.NOT_COLLECTED),
+        (rozetka_models("10010", "10030"), Status.ACCEPTED, MoneyStatus.EXPECTED),
+        (rozetka_models("10010", "10030", "60030"), Status.DELIVERED, MoneyStatus.UNKNOWN),
+        (rozetka_models("10030", "40070", back="UNK-1"), Status.EXCEPTION, MoneyStatus.NOT_COLLECTED),
+    ],
+)
+def test_money_ends_where_it_should(observations, status, money):
+    state = state_of(*observations)
+    assert (state.status, state.money) == (status, money)
+    assert state.facts["cod_expected"] == 150_000
+
+
+def ukrposhta_told(code, status, day, **facts):
+    return Observation(
+        status=status, raw_code=code, clock=datetime(2026, 3, day, tzinfo=UTC), facts=Facts(**facts)
+    )
+
+
+@pytest.mark.parametrize(
+    ("transfer", "money"),
+    [
+        ({}, MoneyStatus.UNKNOWN),
+        ({"money": MoneyStatus.COLLECTED, "cod_collected": 150_000}, MoneyStatus.COLLECTED),
+        ({"money": MoneyStatus.PAID_OUT, "cod_paid_out": 149_000}, MoneyStatus.PAID_OUT),
+    ],
+)
+def test_ukrposhtas_money_follows_the_transfer(transfer, money):
+    state = state_of(
+        ukrposhta_told("21700", Status.ARRIVED, 1),
+        ukrposhta_told("41000", Status.DELIVERED, 2),
+        ukrposhta_told("41000", Status.DELIVERED, 2, **transfer),
+    )
+    assert (state.status, state.money) == (Status.DELIVERED, money)
+
+
+def test_ukrposhtas_returned_parcel_is_not_collected():
+    state = state_of(ukrposhta_told("21700", Status.ARRIVED, 1), ukrposhta_told("41000", Status.RETURNED, 2))
+    assert (state.status, state.money) == (Status.RETURNED, MoneyStatus.NOT_COLLECTED)
+
+
+def test_meest_tells_no_money_so_it_is_unknown_where_our_order_expects_some():
+    told = [ukrposhta_told("1622", Status.DELIVERED, 2)]
+    assert state_of(*told).money is MoneyStatus.UNKNOWN
+    assert state_of(*told, cod=False).money is MoneyStatus.NONE
+    assert merge([], cod=True).money is MoneyStatus.UNKNOWN
+    assert RANK[Status.RETURNED] > RANK[Status.DELIVERED]
