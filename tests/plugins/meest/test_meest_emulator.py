@@ -45,7 +45,8 @@ class World:
 
     async def follow(self, since, until):
         """All changes of a span, as the hub asks for them."""
-        seen, calls = {}, 0
+        seen: dict[str, set[str]] = {}
+        calls = 0
         while since < until:
             changes = await self.carrier.changes(since, until, "")
             for tracked in changes.tracked:

@@ -168,7 +168,7 @@ async def test_m4_one_login_at_a_time_within_a_process():
 
 
 async def test_m4_of_two_processes_the_slower_one_takes_the_quicker_ones_token():
-    used = []
+    used: list[str] = []
 
     def answerer(request):
         if request.url.path == "/auth":

@@ -1,7 +1,8 @@
 """The compulsory checks of a carrier, and the registration."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import httpx
 
@@ -18,7 +19,7 @@ class TestUkrposhta(CarrierContract):
     numbers = tuple(TrackingNumber(number=number) for number in (NUMBER, OTHER, POSTAL))
     known_codes = ("10100", "21700", "41010")
     bad_number = "445"
-    secrets = (TRACKING, ECOM, TOKEN)
+    secrets: ClassVar[Sequence[str]] = (TRACKING, ECOM, TOKEN)
 
     def make(self, host: Host, base_url: str) -> Carrier:
         keys = {"bearer_tracking": TRACKING, "bearer_ecom": ECOM, "counterparty_token": TOKEN}

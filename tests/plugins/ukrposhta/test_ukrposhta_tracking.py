@@ -86,8 +86,8 @@ def test_u1_handed_over_to_the_sender_is_returned_and_not_delivered():
     read = read_statuses(fixture("returned_steps_out_of_order"))
     seen = observe(read.events["0500300000021"])
     assert (seen[-1].raw_code, seen[-1].status) == ("41000", Status.RETURNED)
-    for reason in (10, "10"):
-        assert observe([event("41000", eventReason_id=reason)])[0].status is Status.RETURNED
+    for to_sender in (10, "10"):
+        assert observe([event("41000", eventReason_id=to_sender)])[0].status is Status.RETURNED
     for reason in (1, 2, None, ""):
         assert observe([event("41000", eventReason_id=reason)])[0].status is Status.DELIVERED
 
@@ -384,8 +384,8 @@ def read_anything(body):
         events = read_statuses(body).events
     except PluginError:
         return
-    for told in events.values():
-        for seen in observe(told):
+    for of_one in events.values():
+        for seen in observe(of_one):
             assert seen.raw_code
             repr(seen).encode()  # no half surrogate reaches the hub
 
