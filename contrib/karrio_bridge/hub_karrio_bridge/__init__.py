@@ -1,0 +1,1 @@
+"""Every installed karrio extension as a carrier of the hub."""
