@@ -159,7 +159,7 @@ def test_a_carrier_that_cannot_be_reached_is_a_finding(shop):
         port = closed.getsockname()[1]
     with_carrier(shop, f"http://127.0.0.1:{port}/v2.0/json/", 'api_key = "x"\n')
     result, detail = checked(shop, code=1)["carriers.np"]
-    assert (result, detail) == ("wrong", "no answer: ConnectError")
+    assert (result, detail) == ("wrong", "no connection: ConnectError")
 
 
 def test_accounts_that_are_not_valid_are_findings_with_their_paths(shop):
