@@ -22,13 +22,16 @@ from __future__ import annotations
 import asyncio
 import builtins
 import dataclasses
+import functools
+import itertools
+import json
 import logging
 import pickle
 import socket
 import time
 import traceback
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -39,7 +42,6 @@ from hub.sdk import (
     AnswerUnreadable,
     AuthenticationFailed,
     Carrier,
-    CarrierPlugin,
     Host,
     Likeness,
     NotTracked,
@@ -54,13 +56,17 @@ from hub.sdk import (
     Tracked,
     TrackingNumber,
 )
+from hub.testing.carrier_lists import CarrierLists
 from hub.testing.host import LoopbackHost
+from hub.testing.purity import watched
+from hub.testing.situations import HalfBody
 
 BASE_URL = "http://carrier.invalid/"
 """Never reached: a plugin that opens connections of its own fails here at once."""
 
 MAX_DOCUMENT_BYTES = 64 * 1024
 LOOKS_LIKE_LIMIT_S = 0.05
+MAX_POISONED = 400
 
 HOSTILE_TEXTS = (
     "",
@@ -80,18 +86,7 @@ HOSTILE_TEXTS = (
 Answerer = Callable[[httpx.Request], httpx.Response]
 
 
-class HalfBody(httpx.AsyncByteStream):
-    """The beginning of a body, then the connection breaks."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._body[: len(self._body) // 2]
-        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
-
-
-class CarrierContract:
+class CarrierContract(CarrierLists):
     """Inherit, fill in the attributes, write `make` and `answer`.
 
     numbers        at least two well-formed numbers (made up), with a telephone where the carrier uses one
@@ -102,12 +97,10 @@ class CarrierContract:
     plugin         what the plugin registers
     """
 
-    plugin: ClassVar[CarrierPlugin]
     numbers: ClassVar[Sequence[TrackingNumber]]
     known_codes: ClassVar[Sequence[str]]
     unknown_code: ClassVar[str] = "99991"
     bad_number: ClassVar[str] = ""
-    secrets: ClassVar[Sequence[str]] = ()
 
     @abstractmethod
     def make(self, host: Host, base_url: str) -> Carrier:
@@ -137,6 +130,19 @@ class CarrierContract:
             async with LoopbackHost(transport=httpx.MockTransport(answerer)) as host:
                 carrier = self.make(host, BASE_URL)
                 return await carrier.track(self.batch() if numbers is None else numbers)
+
+        return asyncio.run(run())
+
+    def built(self) -> Carrier:
+        """As `make` builds it, with a network that goes nowhere."""
+        return self.make(LoopbackHost(), BASE_URL)
+
+    def ask_list(self, answerer: Answerer, call: Callable[[Carrier], Awaitable[Any]]) -> Any:
+        """One call of the lists against scripted answers."""
+
+        async def run() -> Any:
+            async with LoopbackHost(transport=httpx.MockTransport(answerer)) as host:
+                return await asyncio.wait_for(call(self.make(host, BASE_URL)), 30)
 
         return asyncio.run(run())
 
@@ -181,23 +187,25 @@ class CarrierContract:
 
     # The plugin's face ---------------------------------------------------------------------------------
 
-    def test_the_settings_are_frozen_closed_and_described(self) -> None:
-        settings = self.plugin.settings
-        assert settings.model_config.get("frozen"), "settings must be frozen"
-        assert settings.model_config.get("extra") == "forbid", "an unknown key must be an error"
-        assert "base_url" in settings.model_fields, "every HTTP plugin has base_url"
-        undescribed = [key for key, field in settings.model_fields.items() if not field.description]
-        assert not undescribed, f"keys without a description: {undescribed}"
-
-    def test_the_plugin_names_itself_in_english_and_ukrainian(self) -> None:
-        assert self.plugin.name.isidentifier()
-        assert {"en", "uk"} <= set(self.plugin.title)
+    def test_every_http_plugin_has_a_base_url(self) -> None:
+        assert "base_url" in self.model().model_fields, "an emulator could not be asked"
 
     def test_the_capabilities_make_sense(self) -> None:
         capabilities = self.capabilities()
         assert capabilities.batch_size >= 1
         assert capabilities.calls_per_minute >= 1
         assert capabilities.parallel_calls >= 1
+        assert capabilities.calls_per_day >= 0
+
+    def test_the_capabilities_agree_with_the_methods(self) -> None:
+        """A capability without its method is a promise broken; a method without it is never called."""
+        carrier = self.make(LoopbackHost(), BASE_URL)
+        for method in ("changes", "documents", "transfers"):
+            own = getattr(type(carrier), method) is not getattr(Carrier, method)
+            able = bool(getattr(carrier.capabilities, f"lists_{method}"))
+            assert own == able, (
+                f"lists_{method} is {able}, and `{method}` is {'there' if own else 'not there'}"
+            )
 
     # Answers -------------------------------------------------------------------------------------------
 
@@ -263,6 +271,173 @@ class CarrierContract:
             raise AssertionError("nothing was asked, and the carrier was called")
 
         assert self.track(forbidden, []) == TrackAnswer()
+
+    def test_numbers_nobody_asked_for_are_left_out(self) -> None:
+        """A carrier that answers for one number too many must not give a stranger's parcel to us."""
+        first, *others = self.batch()
+        if not others:
+            return
+        answer = self.track(lambda request: self.answer(request, self.codes()), [first])
+        assert [entry.number for entry in _entries(answer)] == [first.number]
+
+    def test_one_number_alone_is_answered(self) -> None:
+        for one in self.batch():
+            answer = self.track(self.good, [one])
+            assert [entry.number for entry in answer.tracked] == [one.number]
+
+    def test_numbers_in_another_order_give_the_same(self) -> None:
+        forth = self.track(self.good)
+        back = self.track(self.good, list(self.batch())[::-1])
+        assert {one.number: one for one in forth.tracked} == {one.number: one for one in back.tracked}
+
+    def test_nothing_known_about_any_number_is_a_problem_of_each(self) -> None:
+        answer = self.track(lambda request: self.answer(request, {}))
+        assert not answer.tracked
+        assert {one.problem for one in answer.problems} <= {Problem.NO_NEWS, Problem.NOT_FOUND}
+        assert {one.number for one in answer.problems} == set(self.codes())
+
+    def test_one_unlisted_code_does_not_spoil_the_others(self) -> None:
+        codes = self.codes()
+        odd = next(iter(codes))
+        answer = self.track(lambda request: self.answer(request, {**codes, odd: self.unknown_code}))
+        newest = {one.number: one.observations[-1].status for one in answer.tracked}
+        assert newest.pop(odd) is Status.UNKNOWN
+        assert Status.UNKNOWN not in newest.values()
+
+    def test_known_codes_are_known(self) -> None:
+        for code in self.known_codes:
+            codes = dict.fromkeys(self.codes(), code)
+            answer = self.track(functools.partial(self.answer, codes=codes))
+            for tracked in answer.tracked:
+                assert tracked.observations[-1].status is not Status.UNKNOWN
+
+    def test_a_value_of_another_kind_spoils_its_own_number_only(self) -> None:
+        """Each leaf of a JSON answer in turn becomes null, a list, an object, a huge number, a lone surrogate."""
+        for body in itertools.islice(_poisoned(self._body()), MAX_POISONED):
+            answerer = _answers(200, body)
+            try:
+                answer = self.track(answerer)
+            except PluginError:
+                continue
+            assert sorted(entry.number for entry in _entries(answer)) == sorted(self.codes())
+
+    def _body(self) -> bytes:
+        """The body of a good answer, as it is asked for first."""
+        bodies: list[bytes] = []
+
+        def keep(request: httpx.Request) -> httpx.Response:
+            reply = self.good(request)
+            bodies.append(reply.content)
+            return reply
+
+        self.track(keep)
+        return bodies[-1]
+
+    @pytest.mark.parametrize("charset", ["utf-16", "cp1251", "koi8-u", "utf-8-sig"])
+    def test_a_wrong_charset_is_survived(self, charset: str) -> None:
+        body = self._body().decode("utf-8", "replace").encode(charset, "replace")
+        try:
+            answer = self.track(_answers(200, body))
+        except PluginError:
+            return
+        assert sorted(entry.number for entry in _entries(answer)) == sorted(self.codes())
+
+    def test_sums_are_not_negative_and_have_a_currency(self) -> None:
+        for tracked in self.track(self.good).tracked:
+            for one in tracked.observations:
+                facts = one.facts
+                sums = (facts.cod_expected, facts.cod_collected, facts.cod_paid_out, facts.declared_value)
+                assert all(amount is None or (type(amount) is int and amount >= 0) for amount in sums)
+                assert len(facts.currency) == 3
+                assert facts.currency == facts.currency.upper()
+
+    def test_a_batch_is_one_call_or_few(self) -> None:
+        """The budget counts `track` as a call: a plugin that asks number by number breaks it."""
+        calls: list[httpx.Request] = []
+
+        def counted(request: httpx.Request) -> httpx.Response:
+            calls.append(request)
+            return self.good(request)
+
+        self.track(counted)
+        assert len(calls) <= 3, f"{len(calls)} calls for one batch"
+
+    def test_faults_are_not_tried_again_by_the_plugin(self) -> None:
+        calls: list[httpx.Request] = []
+
+        def failing(request: httpx.Request) -> httpx.Response:
+            calls.append(request)
+            return httpx.Response(503)
+
+        with pytest.raises(TemporaryFailure):
+            self.track(failing)
+        assert len(calls) <= 2, "the hub backs off; a plugin that retries too doubles the storm"
+
+    def test_reading_an_answer_takes_little_time(self) -> None:
+        started = time.thread_time()
+        for _ in range(3):
+            self.track(self.good)
+        assert time.thread_time() - started < 1.5, "three small batches"
+
+    def test_calls_at_the_same_time_do_not_mix(self) -> None:
+        async def run() -> list[TrackAnswer]:
+            async with LoopbackHost(transport=httpx.MockTransport(self.good)) as host:
+                carrier = self.make(host, BASE_URL)
+                return await asyncio.gather(*(carrier.track([one]) for one in self.batch()))
+
+        for one, answer in zip(self.batch(), asyncio.run(run()), strict=True):
+            assert [entry.number for entry in _entries(answer)] == [one.number]
+
+    def test_a_call_can_be_stopped(self) -> None:
+        async def hang(request: httpx.Request) -> httpx.Response:
+            await asyncio.sleep(60)
+            raise AssertionError
+
+        async def run() -> bool:
+            async with LoopbackHost(transport=httpx.MockTransport(hang)) as host:
+                asking = asyncio.ensure_future(self.make(host, BASE_URL).track(self.batch()))
+                await asyncio.sleep(0.05)
+                asking.cancel()
+                await asyncio.wait({asking}, timeout=2)
+                return asking.cancelled()
+
+        assert asyncio.run(run()), "cancellation was swallowed"
+
+    def test_the_object_lives_on_after_a_fault(self) -> None:
+        """One failed call must not spoil the next one of the same object."""
+
+        async def run() -> TrackAnswer:
+            turn = iter((httpx.Response(503), None))
+            transport = httpx.MockTransport(lambda request: next(turn, None) or self.good(request))
+            async with LoopbackHost(transport=transport) as host:
+                carrier = self.make(host, BASE_URL)
+                with pytest.raises(TemporaryFailure):
+                    await carrier.track(self.batch())
+                return await carrier.track(self.batch())
+
+        assert {one.number for one in asyncio.run(run()).tracked} == set(self.codes())
+
+    def test_only_the_configured_address_is_called(self) -> None:
+        hosts: set[str] = set()
+
+        def seen(request: httpx.Request) -> httpx.Response:
+            hosts.add(request.url.host)
+            return self.good(request)
+
+        self.track(seen)
+        assert hosts == {"carrier.invalid"}, "base_url is where this account calls, and nowhere else"
+
+    def test_close_may_be_called_twice(self) -> None:
+        async def close() -> None:
+            carrier = self.make(LoopbackHost(), BASE_URL)
+            await carrier.close()
+            await carrier.close()
+
+        asyncio.run(close())
+
+    def test_429_without_a_time_is_throttled_too(self) -> None:
+        with pytest.raises(Throttled):
+            self.track(_answers(429))
 
     # Numbers that the carrier does not take ------------------------------------------------------------
 
@@ -358,6 +533,16 @@ class CarrierContract:
             assert carrier.looks_like(one.number).likeness is not Likeness.NO
             assert carrier.looks_like(f"  {one.number} ").number == carrier.looks_like(one.number).number
 
+    def test_looks_like_is_whole_and_picklable(self) -> None:
+        carrier = self.make(LoopbackHost(), BASE_URL)
+        for text in (*HOSTILE_TEXTS, *(one.number for one in self.numbers)):
+            with watched() as deeds:
+                made = carrier.looks_like(text)
+            assert deeds == []
+            assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301 - our own bytes
+            assert len(made.number) <= 100
+            assert made.likeness is Likeness.NO or made.number, "recognised, and no number"
+
     def test_looks_like_is_pure(self, monkeypatch: pytest.MonkeyPatch) -> None:
         carrier = self.make(LoopbackHost(transport=httpx.MockTransport(_forbidden)), BASE_URL)
         texts = [one.number for one in self.numbers] + list(HOSTILE_TEXTS)
@@ -384,6 +569,35 @@ UNREADABLE_BODIES: dict[str, bytes] = {
     "a bare word": b"null",
 }
 """Bodies that no carrier's documentation knows."""
+
+
+_POISON: tuple[Any, ...] = (None, [], {}, [[{}]], 1e308, -1, "", "\ud800\x00", True, "9" * 400)
+
+
+def _poisoned(body: bytes) -> Iterator[bytes]:
+    """The document with one leaf after another replaced; nothing for a body that is no JSON."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return
+    for turn, path in enumerate(list(_paths(document))):
+        for poison in (_POISON[turn % len(_POISON)], _POISON[(turn + 3) % len(_POISON)]):
+            copy = json.loads(body)
+            _put(copy, path, poison)
+            yield json.dumps(copy).encode()
+
+
+def _paths(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inner:
+        yield (*at, key)
+        yield from _paths(one, (*at, key))
+
+
+def _put(document: Any, path: tuple[Any, ...], value: Any) -> None:
+    for key in path[:-1]:
+        document = document[key]
+    document[path[-1]] = value
 
 
 def _entries(answer: TrackAnswer) -> list[Tracked | NotTracked]:

@@ -1,6 +1,8 @@
 """The compulsory checks of a channel plugin. A plugin's tests inherit them:
 
     class TestMyChannel(ChannelContract):
+        plugin = PLUGIN
+        settings = {"token": "the-token"}
         secrets = ("the-token",)
 
         def make(self, **overrides):
@@ -11,26 +13,26 @@
 
 The plugin is checked alone, without a hub, an account or the Internet. A channel that signs says how in
 `signature`; for one that does not, the checks of signatures do not exist (they are not skipped). What the
-hub does with the values (uniqueness, counting, storing) is tested in the hub.
+hub does with the values (uniqueness, counting, storing) is tested in the hub. Channels that fetch or send
+write `wired` and `reply` too: hub/testing/channel_network.py.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import pickle
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from hub.sdk import (
@@ -48,6 +50,9 @@ from hub.sdk import (
     RawDelivery,
     Verified,
 )
+from hub.testing.channel_network import NetworkChecks
+from hub.testing.face import requires
+from hub.testing.purity import told, watched
 
 RECEIVED_AT = datetime(2026, 3, 5, 8, 40, tzinfo=UTC)
 TIME_LIMIT_S = 0.2
@@ -55,7 +60,7 @@ TIME_LIMIT_S = 0.2
 
 JSON = "application/json"
 URLENCODED = "application/x-www-form-urlencoded"
-_EXAMPLES: Final = settings(
+_EXAMPLES: Final = examples(
     max_examples=150,
     deadline=None,  # the CPU time is measured here, so that a busy machine fails no test
     database=None,
@@ -96,6 +101,7 @@ class Signature:
     window_s  how old a signed delivery may be; None where the provider signs no time. A replay is then
               told by its external id alone
     covers_body  False for a mere shared secret in a header
+    setting   the key of the settings that holds the secret: lets the kit rotate it with make(<setting>=...)
     """
 
     header: str
@@ -103,6 +109,7 @@ class Signature:
     sign: Callable[[RawDelivery, str], RawDelivery]
     window_s: int | None = None
     covers_body: bool = True
+    setting: str = ""
 
 
 _SIGNATURE_CHECKS = (
@@ -112,18 +119,21 @@ _SIGNATURE_CHECKS = (
     "test_signature_of_another_secret_is_refused",
     "test_flipped_bit_of_a_signed_body_is_refused",
     "test_replayed_delivery_is_refused_or_known",
+    "test_rotated_secret_refuses_the_old_and_takes_the_new",
+    "test_signature_given_twice_is_refused",
+    "test_small_clock_skew_is_accepted_and_a_large_one_refused",
 )
 
 
-class ChannelContract:
+class ChannelContract(NetworkChecks):
     """Inherit, write `make` and `good_deliveries`, fill in what applies.
 
+    plugin     what the plugin registers; settings: keys of a valid account
     secrets    values of the settings that may never be shown; looked for in logs and errors
     signature  how deliveries are signed; None = they are not
     pages      paths below /in/<account> that `page` answers; empty where the channel has none
     """
 
-    secrets: ClassVar[Sequence[str]] = ()
     signature: ClassVar[Signature | None] = None
     pages: ClassVar[Sequence[str]] = ()
 
@@ -132,6 +142,22 @@ class ChannelContract:
         if cls.signature is None:
             for name in _SIGNATURE_CHECKS:
                 setattr(cls, name, None)  # pytest collects only what can be called
+
+    def built(self) -> Channel:
+        """As `make` builds it."""
+        return self.make()
+
+    def applies(self, need: str) -> bool:
+        """`strange`: the kit names deliveries of unknown types; `page`: there are pages."""
+        if need == "strange":
+            return bool(self.strange_deliveries())
+        if need == "page":
+            return bool(self.pages)
+        return super().applies(need)
+
+    def strange_deliveries(self) -> Sequence[RawDelivery]:
+        """Well-formed deliveries of types that the plugin does not know; unsigned. None where there are no types."""
+        return ()
 
     def make(self, **overrides: Any) -> Channel:
         """A channel object of this plugin; `overrides` are keys of its settings."""
@@ -225,7 +251,7 @@ class ChannelContract:
         channel = self.make()
         for raw in self.good():
             before = pickle.dumps(raw)
-            with _watched() as deeds:
+            with watched() as deeds:
                 self.accepted(channel, raw)
             assert deeds == []
             assert pickle.dumps(raw) == before
@@ -238,6 +264,146 @@ class ChannelContract:
             for outcome in _outcomes():
                 answer = channel.answer(outcome, raw)
                 assert pickle.loads(pickle.dumps(answer)) == answer  # noqa: S301
+
+    # Repeats, order, other ways in --------------------------------------------------------------------------
+
+    def test_capabilities_agree_with_the_methods(self) -> None:
+        """A capability without its method is a promise broken; a method without its capability is never called."""
+        channel = self.make()
+        methods = {"pulls": "pull", "rescans": "rescan", "sends": "send", "registers": "open_webhook"}
+        for capability, method in {**methods, "has_page": "page"}.items():
+            own = getattr(type(channel), method) is not getattr(Channel, method)
+            able = bool(getattr(channel.capabilities, capability))
+            assert own == able, f"{capability} is {able}, and `{method}` is {'there' if own else 'not there'}"
+        assert channel.capabilities.silence_s > 0
+        assert channel.capabilities.files >= 0
+
+    def test_different_deliveries_have_different_ids(self) -> None:
+        """Two deliveries under one id: the second would be lost as a repeat of the first."""
+        channel = self.make()
+        ids = {raw.body: channel.verify(raw).external_id for raw in self.good()}
+        known = [one for one in ids.values() if one is not None]
+        assert len(known) < 2 or len(set(known)) > 1, "every delivery has the same id"
+
+    def test_ids_do_not_depend_on_the_account_s_neighbours(self) -> None:
+        """Nothing is counted up: another order of calls gives the same ids."""
+        raws = self.good()
+        forth = [self.make().verify(raw) for raw in raws]
+        channel = self.make()
+        back = [channel.verify(raw) for raw in reversed(raws)][::-1]
+        assert forth == back
+
+    def test_a_delivery_years_off_is_a_documented_error_or_the_same(self) -> None:
+        """Clocks go wrong: ours too."""
+        channel = self.make()
+        for raw in self.good():
+            for at in (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)):
+                taken = self.take(channel, replace(raw, received_at=at))
+                if not isinstance(taken, PluginError):
+                    assert taken[0] == channel.verify(raw)
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PULL", ""])
+    def test_another_method_is_a_documented_error_or_understood(self, method: str) -> None:
+        channel = self.make()
+        for raw in self.good():
+            self.take(channel, replace(raw, method=method))
+
+    def test_another_path_is_a_documented_error_or_understood(self) -> None:
+        channel = self.make()
+        for raw in self.good():
+            for path in ("/", "/../../etc/passwd", "/" + "x" * 5_000, "/%00", "/\udcff"):
+                self.take(channel, replace(raw, path=path))
+
+    def test_hostile_headers_and_queries_are_survived(self) -> None:
+        channel = self.make()
+        for raw in self.good():
+            for odd in ("x" * 100_000, "\x00", "\udcff", "a, a, a", "\r\nX: y"):
+                self.take(
+                    channel, replace(raw, headers=dict.fromkeys((*raw.headers, "idempotency-key"), odd))
+                )
+                self.take(channel, replace(raw, query={"lang": odd, odd: odd}))
+
+    def test_events_are_bounded_and_whole(self) -> None:
+        channel = self.make()
+        for raw in self.good():
+            _, parsed = self.accepted(channel, raw)
+            assert len(parsed.events) <= 1_000
+            for event in parsed.events:
+                assert len(event.text) <= 1_000_000
+                if event.kind in {EventKind.EDIT, EventKind.RECEIPT}:
+                    assert event.about, "which message is meant?"
+                if event.kind is EventKind.RECEIPT:
+                    assert event.mark is not None
+
+    def test_attachments_are_bounded_and_can_be_had(self) -> None:
+        channel = self.make()
+        fetches = type(channel).fetch is not Channel.fetch
+        for raw in self.good():
+            for event in self.accepted(channel, raw)[1].events:
+                assert len(event.attachments) <= 50
+                for file in event.attachments:
+                    assert file.body is not None or file.ref, "neither bytes nor a handle"
+                    assert file.body is not None or fetches, "a handle, and no `fetch`"
+                    assert not any(secret in file.ref for secret in self.secrets)
+
+    @requires("strange")
+    def test_an_unknown_type_opens_no_task(self) -> None:
+        """What the plugin does not know is stored: ignored, or unreadable until the plugin learns it."""
+        channel = self.make()
+        for raw in self.strange_deliveries():
+            taken = self.take(channel, self.signed(raw))
+            assert not isinstance(taken, DeliveryRejected), "rejected is lost: the provider tells it once"
+            if not isinstance(taken, PluginError):
+                assert not [event for event in taken[1].events if event.kind is EventKind.MESSAGE]
+
+    def test_answers_and_pages_are_pure_and_fast(self) -> None:
+        channel = self.make()
+        for raw in self.good():
+            with watched() as deeds:
+                started = time.thread_time()
+                for outcome in _outcomes():
+                    channel.answer(outcome, raw)
+                for path in self.pages:
+                    channel.page(path, {}, "uk")
+            assert deeds == []
+            assert time.thread_time() - started < TIME_LIMIT_S
+
+    def test_answers_and_pages_show_no_secret(self) -> None:
+        channel = self.make()
+        shown = [
+            repr(channel.answer(outcome, raw)).encode() + channel.answer(outcome, raw).body
+            for raw in self.good()
+            for outcome in _outcomes()
+        ]
+        shown += [answer.body for path in self.pages if (answer := channel.page(path, {}, "uk"))]
+        for place, secret in enumerate(self.secrets):
+            assert not any(secret.encode() in one for one in shown), f"secrets[{place}] is shown"
+
+    def test_parsing_leaves_nothing_behind(self) -> None:
+        """An object that grows with each delivery fills the memory of a hub that runs for months."""
+        channel, raws = self.make(), self.good()
+        sizes = []
+        for _ in range(3):
+            for _ in range(30):
+                for raw in raws:
+                    _take(channel, raw)
+            sizes.append(_held(channel))
+        assert sizes[2] <= sizes[1], "the channel keeps what it has parsed"
+
+    def test_close_may_be_called_twice(self) -> None:
+        async def close() -> None:
+            channel = self.make()
+            await channel.close()
+            await channel.close()
+
+        asyncio.run(close())
+
+    def test_a_closed_channel_still_understands(self) -> None:
+        """Replays come after a listener has moved to another process."""
+        channel = self.make()
+        asyncio.run(channel.close())
+        for raw in self.good():
+            self.accepted(channel, raw)
 
     # Hostile deliveries -------------------------------------------------------------------------------------
 
@@ -315,10 +481,10 @@ class ChannelContract:
         for raw in self.good():
             with caplog.at_level(logging.DEBUG):
                 private = [*self.secrets, *_words(self.accepted(channel, raw)[1])]
-                told = [_told(self.take(channel, bad)) for bad in self._spoilt(raw)]
-            told += [record.getMessage() + str(record.__dict__) for record in caplog.records]
+                said = [told(self.take(channel, bad)) for bad in self._spoilt(raw)]
+            said += [record.getMessage() + str(record.__dict__) for record in caplog.records]
             for word in private:
-                assert not any(word in text for text in told), (
+                assert not any(word in text for text in said), (
                     "a private word stands in a log record or an error"
                 )
 
@@ -410,6 +576,31 @@ class ChannelContract:
                 assert channel.verify(later).external_id == channel.verify(raw).external_id is not None
             else:
                 self._refused(replace(raw, received_at=raw.received_at + timedelta(seconds=window_s + 1)))
+
+    def test_rotated_secret_refuses_the_old_and_takes_the_new(self) -> None:
+        signature = self._signature()
+        assert signature.setting, "set `setting` of Signature: the settings' key that holds the secret"
+        other = signature.secret[::-1] + "2"
+        rotated = self.make(**{signature.setting: other})
+        for raw in self.good_deliveries():
+            rotated.verify(signature.sign(raw, other))
+            with pytest.raises(DeliveryRejected):
+                rotated.verify(signature.sign(raw, signature.secret))
+
+    def test_signature_given_twice_is_refused(self) -> None:
+        """A header that was sent twice stands joined: the second one may be an attacker's."""
+        name = self._signature().header
+        for raw in self.good():
+            proof = raw.headers[name]
+            self._refused(replace(raw, headers={**raw.headers, name: f"{proof}, {proof}"}))
+
+    def test_small_clock_skew_is_accepted_and_a_large_one_refused(self) -> None:
+        window_s = self._signature().window_s
+        for raw in self.good() if window_s is not None else ():
+            for skew_s in (-5, 5):
+                self.make().verify(replace(raw, received_at=raw.received_at + timedelta(seconds=skew_s)))
+            long_before = timedelta(seconds=(window_s or 0) + 60)
+            self._refused(replace(raw, received_at=raw.received_at - long_before))
 
 
 # Hostile material -------------------------------------------------------------------------------------------
@@ -551,6 +742,17 @@ def _check_values(verified: Verified, parsed: Parsed) -> None:
             assert sender.name or sender.phone or sender.email or sender.channel_id
 
 
+def _held(channel: Channel) -> int:
+    """How much a channel keeps, roughly: its picklable attributes, and the length of the others."""
+    size = 0
+    for value in getattr(channel, "__dict__", {}).values():
+        try:
+            size += len(pickle.dumps(value))
+        except Exception:  # noqa: BLE001 - locks, clients: they hold no deliveries
+            size += len(value) if hasattr(value, "__len__") else 0
+    return size
+
+
 def _outcomes() -> Iterator[Outcome]:
     for kind in OutcomeKind:
         yield Outcome(kind=kind, request_id="123456789012345678" if kind is OutcomeKind.ACCEPTED else "")
@@ -580,58 +782,3 @@ def _words(parsed: Parsed) -> list[str]:
         sender = event.sender
         words += [sender.name, sender.phone, sender.email, event.text, *event.fields.values()]
     return [word for word in words if len(word) >= 5]
-
-
-def _told(taken: object) -> str:
-    """An error as a careless log would show it, with its causes."""
-    if not isinstance(taken, PluginError):
-        return ""
-    return "".join(traceback.format_exception(taken)) + repr(taken.args) + str(vars(taken))
-
-
-# Deeds of a plugin that ought to be pure --------------------------------------------------------------------
-
-_watch = threading.local()
-_hooked: list[bool] = []
-_FORBIDDEN = (
-    "socket.",
-    "subprocess.",
-    "os.system",
-    "os.remove",
-    "os.rename",
-    "os.mkdir",
-    "os.fork",
-    "os.exec",
-)
-_WRITING = frozenset("wax+")
-
-
-def _audit(event: str, arguments: tuple[object, ...]) -> None:
-    deeds: list[str] | None = getattr(_watch, "deeds", None)
-    if deeds is None:
-        return
-    if event.startswith(_FORBIDDEN):
-        deeds.append(event)
-        raise PermissionError(f"{event}: verify and parse are pure")
-    if event == "open" and _writes(arguments):
-        deeds.append(event)
-
-
-def _writes(arguments: tuple[object, ...]) -> bool:
-    """A late import may leave its compiled form behind; anything else written counts."""
-    path, mode = str(arguments[0]), arguments[1]
-    return isinstance(mode, str) and bool(_WRITING & set(mode)) and "__pycache__" not in path
-
-
-@contextmanager
-def _watched() -> Iterator[list[str]]:
-    """Lists what this thread does to the world, and stops it from reaching the network."""
-    if not _hooked:
-        sys.addaudithook(_audit)  # cannot be taken away again; it does nothing outside this block
-        _hooked.append(True)
-    deeds: list[str] = []
-    _watch.deeds = deeds
-    try:
-        yield deeds
-    finally:
-        _watch.deeds = None

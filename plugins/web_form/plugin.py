@@ -69,15 +69,16 @@ class WebForm(Channel):
         return self._pages.page(path, query, language)
 
 
+PLUGIN = ChannelPlugin(
+    name="web_form",
+    title={"en": "Web form", "uk": "Вебформа"},
+    settings=WebFormSettings,
+    create=WebForm,
+    version="0.1.0",
+)
+
+
 @hookimpl
 def hub_register(register: Register) -> None:
     """Offer the web form channel."""
-    register.channel(
-        ChannelPlugin(
-            name="web_form",
-            title={"en": "Web form", "uk": "Вебформа"},
-            settings=WebFormSettings,
-            create=WebForm,
-            version="0.1.0",
-        )
-    )
+    register.channel(PLUGIN)

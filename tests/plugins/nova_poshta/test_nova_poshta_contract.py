@@ -23,6 +23,7 @@ from hub.sdk import (
     TrackingNumber,
 )
 from hub.testing.contract_carrier import CarrierContract
+from hub.testing.situations import Situation
 from plugins.nova_poshta import plugin as module
 from plugins.nova_poshta.plugin import PLUGIN, NovaPoshta
 from plugins.nova_poshta.settings import NovaPoshtaSettings
@@ -31,6 +32,7 @@ from tests.plugins.nova_poshta.made import KEY, NUMBER, OTHER, PHONE, THIRD, env
 
 class TestNovaPoshta(CarrierContract):
     plugin = PLUGIN
+    settings = {"api_key": KEY, "phone": PHONE}
     numbers = tuple(TrackingNumber(number=number, phone=PHONE) for number in (NUMBER, OTHER, THIRD))
     known_codes = ("5", "7", "9")
     bad_number = "445"
@@ -49,6 +51,9 @@ class TestNovaPoshta(CarrierContract):
             if number in asked
         ]
         return httpx.Response(200, content=envelope(*items))
+
+    def reply(self, request: httpx.Request, situation: Situation) -> httpx.Response:
+        return httpx.Response(200, content=envelope({"Ref": "32c445a1"}))
 
     def refusal(self, request: httpx.Request, number: str) -> httpx.Response | None:
         # It repeats what was sent, as carriers do: the secrets test looks whether that leaks.

@@ -7,13 +7,14 @@ from typing import Any
 from hub.sdk import Channel, RawDelivery
 from hub.testing.contract_channel import JSON, URLENCODED, ChannelContract, post
 from hub.testing.host import LoopbackHost
-from plugins.web_form.plugin import WebForm
+from plugins.web_form.plugin import PLUGIN, WebForm
 from plugins.web_form.settings import WebFormSettings
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
 class TestWebForm(ChannelContract):
+    plugin = PLUGIN
     pages = ("/form", "/thanks")
 
     def make(self, **overrides: Any) -> Channel:
