@@ -7,6 +7,7 @@ web. Nothing is created at import. Commands take what they need of it (`open_hub
 from __future__ import annotations
 
 import fcntl
+import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -25,6 +26,7 @@ from sqlalchemy.engine import URL
 from hub.access.model import system
 from hub.accounts import store as accounts
 from hub.accounts.host import AccountHost
+from hub.accounts.secrets import read_key
 from hub.assignment.ledger import create_head
 from hub.coordination.nodes import NodeLease, acquire_node, release_node
 from hub.db import schema
@@ -238,6 +240,9 @@ def open_hub(
     finally:
         engine.dispose()
     db = Database(url, ids, clock)
+    key = read_key(loaded.path(loaded.settings.hub.secret_key_file), os.environ)
+    for host in found.hosts:
+        host.store.attach(db, key)
     db.write_now(lambda tx: seed(tx, loaded, found, restart=serve))
     return Hub(loaded, plugins, found, db, node, clock, lock)
 

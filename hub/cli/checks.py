@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
+from hub.accounts.secrets import ENVIRONMENT, SecretKeyUnusable, foreign, read_key
 from hub.app import Accounts, database_url, read_accounts
 from hub.db import schema
 from hub.db.engine import open_engine, sqlite_file
@@ -40,6 +43,7 @@ def run_checks(loaded: Loaded) -> list[Row]:
         row("settings", "ok", str(loaded.file)),
         (database := _database(loaded)),
         *(_seeds(loaded) if database["result"] == "ok" else ()),
+        _secret_key(loaded),
         *_plugins(plugins),
         *(row(problem.path, "wrong", problem.message) for problem in found.problems),
         *(row(f"account {name}", "wrong", reason) for name, reason in found.off.items()),
@@ -102,6 +106,36 @@ def _teams(connection: Connection, loaded: Loaded) -> Iterator[Row]:
             if kept != value:
                 detail = f"{kept!r} in the database, which rules; {value!r} in the file"
                 yield row(f"teams.{name}.{key}", "note", detail)
+
+
+def _secret_key(loaded: Loaded) -> Row:
+    """Is there a key for stored secrets, and is it the one they were written with?"""
+    file = loaded.path(loaded.settings.hub.secret_key_file)
+    try:
+        key = read_key(file, os.environ)
+    except SecretKeyUnusable as error:
+        return row("secret key", "wrong", str(error))
+    if key is None:
+        return row(
+            "secret key", "note", f"no {file} and no {ENVIRONMENT}: tokens are kept in memory; run `hub init`"
+        )
+    url = database_url(loaded)
+    sqlite = sqlite_file(url)
+    if sqlite is not None and not sqlite.exists():
+        return row("secret key", "ok", f"key {key.id}")
+    engine = open_engine(url, writes=False, pool_size=1)
+    try:
+        with engine.connect() as connection:
+            others = foreign(connection, key)
+    except SQLAlchemyError:
+        return row("secret key", "note", "not compared: the database cannot be read")
+    finally:
+        engine.dispose()
+    if others:
+        return row(
+            "secret key", "wrong", f"{others} stored secrets belong to another key: put the old key back"
+        )
+    return row("secret key", "ok", f"key {key.id}")
 
 
 def _plugins(plugins: Plugins) -> list[Row]:

@@ -47,6 +47,7 @@ from hub.sdk.messages import (
     Uncertain,
     Verified,
 )
+from hub.sdk.public import AddressRefused
 from hub.sdk.store import AccountStore
 from hub.sdk.tracking import (
     FINAL,
@@ -77,6 +78,7 @@ __all__ = [
     "RANK",
     "SDK_VERSION",
     "AccountStore",
+    "AddressRefused",
     "AnswerUnreadable",
     "Attachment",
     "AuthenticationFailed",

@@ -15,14 +15,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
-from hub.sdk.errors import AnswerUnreadable, NotReached, TemporaryFailure, Throttled
+from hub.sdk.errors import AnswerUnreadable, NotReached, PermanentFailure, TemporaryFailure, Throttled
+from hub.sdk.public import resolve_public
 
 if TYPE_CHECKING:
     import httpx
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 MAX_RETRY_AFTER_S = 3600.0
+MAX_REDIRECTS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 # At INFO these libraries log whole addresses, and addresses hold keys.
 for _name in ("httpx", "httpcore"):
@@ -75,8 +79,35 @@ class HttpClient:
             )
         return self._client
 
-    async def request(self, method: str, url: str, **kwargs: Any) -> HttpReply:
-        """One call. Raises NotReached, TemporaryFailure, Throttled or AnswerUnreadable; never httpx's own errors."""
+    async def get_public(self, url: str, *, limit_bytes: int = MAX_ANSWER_BYTES) -> HttpReply:
+        """Fetch an address that was found in content: public addresses only, at most `limit_bytes`.
+
+        Redirects are followed three times, each looked at anew. Raises AddressRefused (a PermanentFailure),
+        PermanentFailure where it is larger, and what `request` raises. Since SDK 1.1.
+        """
+        for _ in range(1 + MAX_REDIRECTS):
+            target = await resolve_public(url)
+            reply = await self.request(
+                "GET",
+                target.url,
+                limit_bytes=limit_bytes,
+                headers={"host": target.authority},
+                extensions={"sni_hostname": target.host},
+            )
+            location = reply.headers.get("location", "")
+            if reply.status not in _REDIRECTS or not location:
+                return reply
+            url = urljoin(url, location)
+        raise PermanentFailure("this address leads on and on")
+
+    async def request(
+        self, method: str, url: str, *, limit_bytes: int = MAX_ANSWER_BYTES, **kwargs: Any
+    ) -> HttpReply:
+        """One call. Raises NotReached, TemporaryFailure, Throttled or AnswerUnreadable; never httpx's own errors.
+
+        limit_bytes  a larger answer is cut off: PermanentFailure where the caller set a limit of his own (a file)
+        kwargs       of httpx: params, headers, content, data, json, files (multipart)
+        """
         import httpx  # noqa: PLC0415 - see `_opened`
 
         try:
@@ -84,7 +115,7 @@ class HttpClient:
                 asyncio.timeout(2 * self._timeout_s),
                 self._opened().stream(method, url, **kwargs) as response,
             ):
-                body = await _bounded(response)
+                body = await _bounded(response, limit_bytes)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise NotReached(f"no connection: {type(error).__name__}") from None
         except (httpx.TransportError, TimeoutError) as error:
@@ -111,12 +142,14 @@ class HttpClient:
             self._client = None
 
 
-async def _bounded(response: httpx.Response) -> bytes:
+async def _bounded(response: httpx.Response, limit_bytes: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.aiter_bytes():
         size += len(chunk)
-        if size > MAX_ANSWER_BYTES:
+        if size > limit_bytes and limit_bytes != MAX_ANSWER_BYTES:
+            raise PermanentFailure(f"the answer is larger than {limit_bytes} bytes")
+        if size > limit_bytes:
             raise AnswerUnreadable("the answer is larger than 8 MiB")
         chunks.append(chunk)
     return b"".join(chunks)

@@ -9,6 +9,7 @@ import pytest
 from hub.sdk import AuthenticationFailed, Carrier, Host, TrackingNumber
 from hub.testing.contract_carrier import CarrierContract
 from hub.testing.host import START, LoopbackHost
+from hub.testing.situations import Situation
 from plugins.meest.login import STORE_KEY, Login
 from plugins.meest.plugin import PLUGIN, Meest
 from plugins.meest.settings import MeestSettings
@@ -37,6 +38,13 @@ class TestMeest(CarrierContract):
         if number not in codes:
             return httpx.Response(404, content=error("Data not found"))
         return httpx.Response(200, content=ok([event(int(codes[number]), number)]))
+
+    def reply(self, request: httpx.Request, situation: Situation) -> httpx.Response:
+        if request.url.path.endswith("/auth"):
+            return httpx.Response(200, content=login())
+        if situation is Situation.WELL:
+            return httpx.Response(200, content=ok([event(606, NUMBER)]))
+        return httpx.Response(404, content=error("Data not found"))
 
 
 class TestMeestLoggedIn(TestMeest):

@@ -9,8 +9,9 @@ import httpx
 from hub.sdk import Carrier, Host, TrackingNumber
 from hub.testing.contract_carrier import CarrierContract
 from hub.testing.host import LoopbackHost
+from hub.testing.situations import Situation
 from plugins.rozetka_delivery.client import STORE_KEY
-from plugins.rozetka_delivery.plugin import PLUGIN, RozetkaDelivery
+from plugins.rozetka_delivery.plugin import PLUGIN, STATUS_LIST, RozetkaDelivery
 from plugins.rozetka_delivery.settings import RozetkaDeliverySettings
 from tests.plugins.rozetka_delivery.made import (
     NUMBER,
@@ -47,6 +48,13 @@ class TestRozetkaDelivery(CarrierContract):
         number = request.url.params["ttn"]
         models = [model(codes[number], number)] if number in codes else []
         return httpx.Response(200, content=listed(*models))
+
+    def reply(self, request: httpx.Request, situation: Situation) -> httpx.Response:
+        if request.url.path == "/sites":
+            return httpx.Response(200, content=content({"access_token": TOKEN}))
+        if request.url.path == STATUS_LIST:
+            return httpx.Response(200, content=content({}))
+        return httpx.Response(200, content=listed(*([model("10030")] if situation is Situation.WELL else [])))
 
 
 class TestRozetkaDeliveryLoggedIn(TestRozetkaDelivery):
