@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Engine
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Connection
 
 from hub.access.model import system
 from hub.accounts import store as accounts
@@ -33,12 +33,16 @@ from hub.db import schema
 from hub.db.database import Database
 from hub.db.engine import open_engine, parse_url, sqlite_file
 from hub.db.tx import Tx
+from hub.db.writer import Writer
 from hub.intake.blobs import BlobStore
+from hub.intake.commit import IntakeCommit
 from hub.intake.door import Door
 from hub.intake.parser import ChannelAccount
 from hub.intake.plan import PLAIN, Route
+from hub.intake.scribe import Desk, Scribe
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.errors import FieldProblem, HubError, SettingsRejected, Unavailable
+from hub.kernel.ids import IdSource
 from hub.loader import Plugins, load_plugins
 from hub.orders import routes
 from hub.orders import store as order_store
@@ -307,23 +311,62 @@ def seed(tx: Tx, loaded: Loaded, found: Accounts, *, restart: bool = False) -> N
     accounts.sync(tx, configured, restart=restart)
 
 
-def build_process(hub: Hub, *, demo: bool = False, speed: float = 1.0) -> tuple[Process, web.Application]:
-    """Everything that `hub serve` runs."""
-    settings = hub.loaded.settings
-    team_ids = {team.name: team.id for team in hub.db.read_now(staff.teams)}
-    channels = {
+def channel_accounts(loaded: Loaded, found: Accounts, conn: Connection) -> dict[str, ChannelAccount]:
+    """All channel accounts that can serve."""
+    team_ids = {team.name: team.id for team in staff.teams(conn)}
+    return {
         one.name: ChannelAccount(
             one.name,
             team_ids[one.team or DEFAULT_TEAM],
-            hub.accounts.channels[one.name],
-            settings.hub.region,
+            found.channels[one.name],
+            loaded.settings.hub.region,
             one.route,
         )
-        for one in hub.accounts.settings
-        if one.kind == "channel" and one.name not in hub.accounts.off
+        for one in found.settings
+        if one.kind == "channel" and one.name not in found.off
     }
-    blobs = BlobStore(hub.loaded.path(settings.hub.data_dir) / "blobs")
-    door = Door(hub.db, channels, blobs, hub.accounts.off)
+
+
+def blob_store(loaded: Loaded) -> BlobStore:
+    """Where large bodies and files lie."""
+    return BlobStore(loaded.path(loaded.settings.hub.data_dir) / "blobs")
+
+
+def fork_scribe(loaded: Loaded, extra: Iterable[tuple[str, ModuleType]] = ()) -> Scribe:
+    """Call it first of all: the plugins are imported before, so that both processes share them in memory."""
+    clock = SystemClock()
+    plugins = load_plugins(extra)
+
+    def desk(node_number: int, not_before: int) -> Desk:
+        found = read_accounts(loaded, plugins, clock)
+        ids = IdSource(node_number, clock.now, not_before)
+        engine = open_engine(database_url(loaded), writes=True, pool_size=2)
+        with engine.connect() as connection:
+            channels = channel_accounts(loaded, found, connection)
+        handler = IntakeCommit({name: one.route for name, one in channels.items()})
+        return Desk(Writer(engine, ids, clock), handler, channels, blob_store(loaded))
+
+    return Scribe.fork(desk)
+
+
+def begin_scribe(hub: Hub, scribe: Scribe) -> None:
+    """Give the scribe a node number of its own; that one is not given back, its lease runs out."""
+    engine = open_engine(hub.db.url, writes=True, pool_size=1)
+    try:
+        node, ids = acquire_node(engine, hub.clock)
+    finally:
+        engine.dispose()
+    scribe.begin(node, ids.reached())
+
+
+def build_process(
+    hub: Hub, *, demo: bool = False, speed: float = 1.0, scribe: Scribe | None = None
+) -> tuple[Process, web.Application]:
+    """Everything that `hub serve` runs."""
+    settings = hub.loaded.settings
+    channels = hub.db.read_now(lambda conn: channel_accounts(hub.loaded, hub.accounts, conn))
+    blobs = blob_store(hub.loaded)
+    door = Door(hub.db, channels, blobs, hub.accounts.off, scribe)
     pace = Pace(ZoneInfo(settings.hub.timezone), speed)
     poller = Poller(hub.db, hub.accounts.carriers, pace)
     objects = {name: one.channel for name, one in channels.items()}
@@ -361,6 +404,7 @@ def build_process(hub: Hub, *, demo: bool = False, speed: float = 1.0) -> tuple[
         watch=Watch(hub.db, objects, settings.hub.base_url),
         files=Files(hub.db, objects, blobs),
         tick_s=1.0 if speed > 1 else 5.0,
+        scribe=scribe,
     )
     return process, build_web(services)
 

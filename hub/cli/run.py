@@ -13,8 +13,9 @@ import structlog
 from aiohttp import web
 
 from hub.access.store import make_link
-from hub.app import Hub, build_process, link_address, open_hub
+from hub.app import Hub, begin_scribe, build_process, fork_scribe, link_address, open_hub
 from hub.cli.frame import fail
+from hub.intake.scribe import Scribe
 from hub.staff import store as staff
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ def serve_forever(
     beside: Beside | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. `beside` runs next to it with the address (the demo's emulators)."""
+    scribe = fork_scribe(loaded, extra) if not demo else None  # before the database is open
     hub = open_hub(loaded, serve=True, extra=extra)
+    if scribe is not None:
+        begin_scribe(hub, scribe)
     web_settings = loaded.settings.web
     try:
         asyncio.run(
@@ -49,14 +53,26 @@ def serve_forever(
                 demo=demo,
                 speed=speed,
                 beside=beside,
+                scribe=scribe,
             )
         )
     finally:
         hub.close()
 
 
-async def _serve(hub: Hub, host: str, port: int, *, demo: bool, speed: float, beside: Beside | None) -> None:
-    process, app = build_process(hub, demo=demo, speed=speed)
+async def _serve(
+    hub: Hub,
+    host: str,
+    port: int,
+    *,
+    demo: bool,
+    speed: float,
+    beside: Beside | None,
+    scribe: Scribe | None,
+) -> None:
+    process, app = build_process(hub, demo=demo, speed=speed, scribe=scribe)
+    if scribe is not None:
+        await scribe.start()
     runner = web.AppRunner(app, access_log=None, handle_signals=False, keepalive_timeout=75)
     await runner.setup()
     site = web.TCPSite(runner, host, port, backlog=1024)

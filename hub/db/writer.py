@@ -31,7 +31,9 @@ import structlog
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import Connection
 
+from hub.db.engine import sqlite_file
 from hub.db.errors import Fault, classify, describe
+from hub.db.turn import Turn
 from hub.db.tx import Tx
 from hub.kernel.clock import Clock
 from hub.kernel.errors import HubError, Unavailable
@@ -151,6 +153,8 @@ class Writer:
         self._items = 0
         self._bytes = 0
         self._connection: Connection | None = None
+        file = sqlite_file(engine.url)
+        self._turn = Turn(file) if file is not None else None
         self._thread: threading.Thread | None = None
         self._down: str | None = None
         self._watching = False
@@ -208,6 +212,15 @@ class Writer:
         if admitted:
             self._queue.put(admitted)
         return refused
+
+    def commit_here(self, works: Sequence[Batched]) -> None:
+        """Group commits in this thread: for a process without an event loop, which never calls `start`."""
+        if self._down is not None:
+            gone = Unavailable("the database is not available", retry_after_s=5)
+            settle([(work.waiter, None, gone) for work in works])
+            return
+        for at in range(0, len(works), MAX_BATCH):
+            settle(self._commit(list(works[at : at + MAX_BATCH])))
 
     # --- the writer's thread -------------------------------------------------------------------------
 
@@ -348,8 +361,9 @@ class Writer:
         connection = self._connected()
         driver: Any = connection.connection.driver_connection
         try:
-            if connection.dialect.name == "sqlite":
-                driver.execute("BEGIN IMMEDIATE")
+            if self._turn is not None:
+                with self._turn:
+                    driver.execute("BEGIN IMMEDIATE")
             result = run(Tx(connection, self.ids, self._clock.now()))
             self._driver_commit(connection, driver)
         except BaseException as error:
@@ -391,6 +405,8 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if self._turn is not None:
+            self._turn.close()
 
     def _went_down(self, error: BaseException) -> None:
         if self._down is None:

@@ -28,6 +28,7 @@ from hub.intake.limits import RateLimit
 from hub.intake.model import KeyReused, Prepared, Result
 from hub.intake.parser import ChannelAccount, Job, Parsed, Parser
 from hub.intake.pulled import Move, Understood, store
+from hub.intake.scribe import Scribe
 from hub.kernel.clock import moment
 from hub.kernel.errors import NotFound
 from hub.sdk.errors import DeliveryRejected
@@ -58,12 +59,14 @@ class Door:
         accounts: Mapping[str, ChannelAccount],
         blobs: BlobStore,
         off: Mapping[str, str] | None = None,
+        scribe: Scribe | None = None,
     ) -> None:
-        """`off`: accounts whose plugin cannot serve them, with the reason."""
+        """`off`: accounts whose plugin cannot serve them, with the reason; `scribe`: does the work while it lives."""
         self._db = db
         self.accounts = accounts
         self.off = off or {}
         self.blobs = blobs
+        self._scribe = scribe
         self._commit = IntakeCommit({name: one.route for name, one in accounts.items()})
         self._parser = Parser(self._parsed, blobs)
         self._limits = {
@@ -97,7 +100,10 @@ class Door:
             raise TooMany(wait_s)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._parser.put(Job(account, raw, LoopWaiter(loop, future)))
+        if self._scribe is not None and self._scribe.works:
+            self._scribe.put(raw, future)
+        else:
+            self._parser.put(Job(account, raw, LoopWaiter(loop, future)))
         try:
             result = await future
         except DeliveryRejected as rejected:
@@ -126,7 +132,7 @@ class Door:
         refused: list[Settled] = []
         for job, result in results:
             waiter = job.waiter
-            assert isinstance(waiter, LoopWaiter)
+            assert waiter is not None
             if isinstance(result, Prepared) and job.held:
                 refused.append((waiter, result, None))
             elif isinstance(result, Prepared):

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from hub.db.writer import Waiter
 from hub.intake.blobs import INLINE_UP_TO, BlobStore
 from hub.intake.extras import Extra
 from hub.intake.model import DeliveryState, Prepared
@@ -58,6 +59,10 @@ class ChannelAccount:
             self.pending_only = "its plugin did not come back three times within a minute"
 
 
+class PluginHung(BaseException):
+    """Whoever watches this thread has given the plugin up."""
+
+
 Parsed = Prepared | DeliveryRejected | Unavailable
 Done = Callable[[Sequence[tuple["Job", Parsed]]], None]
 
@@ -68,7 +73,7 @@ class Job:
 
     account: ChannelAccount
     raw: RawDelivery
-    waiter: object = None
+    waiter: Waiter | None = None
     earlier: int | None = None
     attempts: int = 1
     known_id: str | None = None
@@ -141,13 +146,7 @@ class Parser:
             self._generation += 1
             self._current = None
             ready, self._ready = self._ready, []
-        hung.account.note_hung(time.monotonic())
-        log.error(
-            "plugin_hung", account=hung.account.name, pending_only=hung.account.pending_only is not None
-        )
-        ready.append(
-            (hung, unfinished(hung, DeliveryState.PENDING, "the plugin did not answer in time", self._blobs))
-        )
+        ready.append((hung, given_up(hung, self._blobs)))
         self._done(ready)
         self.start()
 
@@ -181,7 +180,7 @@ class Parser:
 
 
 def understand(job: Job, blobs: BlobStore) -> Parsed:
-    """Verify and parse one delivery under a guard; never raises."""
+    """Verify and parse one delivery under a guard; raises nothing but PluginHung, where somebody throws that."""
     account, raw = job.account, job.raw
     try:
         if account.pending_only is not None and account.channel.capabilities.parses_at_once:
@@ -199,6 +198,8 @@ def understand(job: Job, blobs: BlobStore) -> Parsed:
         )
     except PayloadUnreadable as unreadable:
         return unfinished(job, DeliveryState.UNREADABLE, unreadable.message, blobs)
+    except PluginHung:
+        raise
     except BaseException as error:  # noqa: BLE001 - a boundary: SystemExit of a plugin ends no thread of ours
         # The guard around a plugin: whatever it raises is its own bug and harms this delivery only.
         log.error("plugin_raised", account=account.name, error=type(error).__name__)
@@ -206,6 +207,13 @@ def understand(job: Job, blobs: BlobStore) -> Parsed:
             return Unavailable("the channel cannot check this delivery right now", retry_after_s=30)
         return unfinished(job, DeliveryState.UNREADABLE, f"the plugin raised {type(error).__name__}", blobs)
     return _carry(job, prepared, blobs)
+
+
+def given_up(hung: Job, blobs: BlobStore) -> Parsed:
+    """The delivery of a plugin that does not come back; its account is counted."""
+    hung.account.note_hung(time.monotonic())
+    log.error("plugin_hung", account=hung.account.name, pending_only=hung.account.pending_only is not None)
+    return unfinished(hung, DeliveryState.PENDING, "the plugin did not answer in time", blobs)
 
 
 def _sound(verified: object) -> Verified:

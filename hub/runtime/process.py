@@ -17,6 +17,7 @@ from hub.coordination.nodes import NodeLease, acquire_node, renew_node
 from hub.db.database import Database
 from hub.db.engine import open_engine
 from hub.intake.door import Door
+from hub.intake.scribe import Scribe
 from hub.kernel.errors import Unavailable
 from hub.outbox.runner import OutboxRunner
 from hub.runtime.files import Files
@@ -51,8 +52,10 @@ class Process:
         watch: Watch,
         files: Files,
         tick_s: float = 5.0,
+        scribe: Scribe | None = None,
     ) -> None:
         self._db = db
+        self._scribe = scribe
         self.node = node
         self.door = door
         self._poller = poller
@@ -100,6 +103,8 @@ class Process:
         await self._guarded("listeners", self.listeners.stop)
         await self._guarded("watch", self._watch.release)
         await self._guarded("rejections", self.door.flush_rejections)
+        if self._scribe is not None:
+            await self._scribe.stop()
         await self._guarded("time", self.timekeeper.release)
         self.door.stop()
 
@@ -123,6 +128,8 @@ class Process:
 
     async def _renew(self) -> None:
         """Keep the node number; where it was lost (the machine slept), take another before the next id."""
+        if self._scribe is not None and self._scribe.node is not None:
+            await self._renew_scribe(self._scribe, self._scribe.node)
         node = self.node
         renewed = await self._db.write(lambda tx: renew_node(tx.conn, node, tx.now))
         if renewed is not None:
@@ -134,3 +141,10 @@ class Process:
             self.node, self._db.ids = acquire_node(engine, self._db.clock)
         finally:
             engine.dispose()
+
+    async def _renew_scribe(self, scribe: Scribe, node: NodeLease) -> None:
+        """Keep the scribe's number; where it was lost, the work is done in this process from now on."""
+        scribe.node = await self._db.write(lambda tx: renew_node(tx.conn, node, tx.now))
+        if scribe.node is None:
+            log.error("node_number_lost", number=node.number)
+            scribe.kill()

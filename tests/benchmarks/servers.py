@@ -109,15 +109,29 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+def tree(process: subprocess.Popen[bytes]) -> list[int]:
+    """The process and its children: `hub serve` has one beside it."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8")
+    return [process.pid, *map(int, children.split())]
+
+
 def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    """CPU that a process has used."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+    """CPU that a process and its children have used."""
+    return sum(_cpu_seconds(pid) for pid in tree(process))
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mib(process: subprocess.Popen[bytes]) -> float:
-    """Resident memory."""
-    for line in Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmRSS:"):
+    """Resident memory of a process and its children; what they share counts once (Pss)."""
+    return sum(_resident_mib(pid) for pid in tree(process))
+
+
+def _resident_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines():
+        if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
-    raise RuntimeError("no VmRSS")
+    raise RuntimeError("no Pss")
