@@ -46,7 +46,8 @@ def lock_teams(tx: Tx, team_ids: Iterable[int]) -> dict[int, HeadRow]:
     """Lock the head rows of these teams in ascending order and return their newest state."""
     found = {}
     for team_id in sorted(set(team_ids)):
-        row = _LOCK.run(tx.conn, team=team_id).fetchone()
+        with tx.pipelined():  # the transaction's BEGIN goes along
+            row = _LOCK.run(tx.conn, team=team_id).fetchone()
         if row is not None:
             found[team_id] = HeadRow._make(row)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from sqlalchemy import Executable
@@ -45,6 +46,17 @@ class Tx:
         result = self.conn.execute(statement)
         assert isinstance(result, CursorResult)
         return result.rowcount
+
+    def pipelined(self) -> AbstractContextManager[object]:
+        """Statements of a block go to PostgreSQL in one round trip: those of `Prepared`, `Lookup`, `insert`.
+
+        Not those of `execute`, which wants to see each result at once. What one of them raises comes at the
+        end of the block, or where a result is fetched.
+        """
+        if self.conn.dialect.name == "sqlite":
+            return nullcontext()
+        driver: Any = self.conn.connection.driver_connection
+        return driver.pipeline()  # type: ignore[no-any-return]
 
     def insert(self, rows: Rows) -> None:
         """Insert many rows given as tuples in column order (`hub.db.rows`)."""

@@ -47,21 +47,16 @@ class IntakeCommit:
         plan = planner.run()
         self._tried = {id(item): made for item, made in zip(items, plan.delivery_ids, strict=True)}
         _change(tx, plan)
-        tx.insert(plan.rows(planner.entries))
-        opened = [
-            (
-                f"request:{row.id}",
-                {"request_id": str(row.id), "team_id": str(row.team_id), "channel": row.account},
-            )
-            for row in plan.requests.values()
-        ]
-        webhooks.emit_all(tx, "request.created", opened)
+        with tx.pipelined():
+            tx.insert(plan.rows(planner.entries))
+            for team_id, roster in known.rosters.items():
+                if roster.seq != before[team_id]:
+                    save_roster(tx, roster)
+            _count_accounts(tx, plan)
         for name, signals in plan.signals:
             apply_signals(tx, name, signals)
-        for team_id, roster in known.rosters.items():
-            if roster.seq != before[team_id]:
-                save_roster(tx, roster)
-        _count(tx, plan)
+        _count_repeats(tx, plan)
+        _tell_hooks(tx, plan)
         return plan.results
 
     def store_failed(self, tx: Tx, item: Prepared, fault: Fault, reason: str) -> Result:
@@ -117,6 +112,19 @@ def _change(tx: Tx, plan: Plan) -> None:
         tx.execute(update(delivery).where(delivery.c.id == row.id).values(**values))
 
 
+def _tell_hooks(tx: Tx, plan: Plan) -> None:
+    """Web hooks hear of new requests; where there is none, a batch pays one look for it."""
+    if plan.requests and webhooks.any_active(tx):
+        opened = [
+            (
+                f"request:{row.id}",
+                {"request_id": str(row.id), "team_id": str(row.team_id), "channel": row.account},
+            )
+            for row in plan.requests.values()
+        ]
+        webhooks.emit_all(tx, "request.created", opened)
+
+
 _COUNT = PreparedStatement(
     update(account)
     .where(account.c.name == bindparam("account"))
@@ -128,16 +136,18 @@ _COUNT = PreparedStatement(
 )
 
 
-def _count(tx: Tx, plan: Plan) -> None:
-    """Stored and repeated are counted in the transaction, after the inserts: a repeat may meet a row of its
-    own batch. One update an account and batch.
-    """
+def _count_accounts(tx: Tx, plan: Plan) -> None:
+    """Stored and repeated are counted in the transaction: one update an account and batch."""
+    for name in sorted(plan.stored.keys() | plan.repeated.keys()):
+        _COUNT.run(
+            tx.conn, account=name, new=plan.stored.get(name, 0), again=plan.repeated.get(name, 0), at=tx.now
+        )
+
+
+def _count_repeats(tx: Tx, plan: Plan) -> None:
+    """After the inserts: a repeat may meet a row of its own batch."""
     by_times: dict[int, list[int]] = {}
     for delivery_id, times in Counter(plan.repeats_of).items():
         by_times.setdefault(times, []).append(delivery_id)
     for times, ids in sorted(by_times.items()):
         tx.execute(update(delivery).where(delivery.c.id.in_(ids)).values(repeats=delivery.c.repeats + times))
-    for name in sorted(plan.stored.keys() | plan.repeated.keys()):
-        _COUNT.run(
-            tx.conn, account=name, new=plan.stored.get(name, 0), again=plan.repeated.get(name, 0), at=tx.now
-        )

@@ -135,6 +135,12 @@ def _require(problems: list[FieldProblem]) -> None:
 # --- events ----------------------------------------------------------------------------------------------
 
 
+def any_active(tx: Tx) -> bool:
+    """Is there any hook at all? On the driver's own connection: the intake asks at each batch."""
+    driver: Any = tx.conn.connection.driver_connection
+    return driver.execute("SELECT 1 FROM webhook WHERE active LIMIT 1").fetchone() is not None
+
+
 def emit(tx: Tx, event: str, thing: str, body: Mapping[str, object]) -> None:
     """Tell every hook that wants this event; `thing` (order:12) keeps what is about it in order."""
     emit_all(tx, event, [(thing, body)])

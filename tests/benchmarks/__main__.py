@@ -1,6 +1,7 @@
 """`make bench`: the figures of the project, side by side in one run, medians with spread.
 
-    python -m tests.benchmarks [intake|start|tracking ...] [--quick] [--json]
+    python -m tests.benchmarks [intake|start|tracking|open_loop|processes ...]
+                               [--database postgresql] [--quick] [--json]
 
 Absolute rates are those of the machine; the ratios are what counts. Exit code 1 where a must is missed.
 """
@@ -12,40 +13,66 @@ import json
 import sys
 from typing import Any
 
-from tests.benchmarks import intake, load, start, tracking
+from tests.benchmarks import intake, load, open_loop, processes, start, tracking
+
+NEED_WRK = frozenset({"intake", "open_loop", "processes"})
 
 
 def main() -> int:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="intake, start, tracking (default: all)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME",
+        help="intake, start, tracking (these by default), open_loop, processes (PostgreSQL alone)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="where intake and open_loop store",
+    )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     names = given.names or ["tracking", "start", "intake"]
-    results: dict[str, Any] = {}
-    missed = []
-    if "tracking" in names:
-        results["tracking"] = tracking.measure(500 if given.quick else 5_000)
-        all_carriers = results["tracking"]["all_carriers"]
-        wrong = sum(all_carriers[key] for key in ("differing", "backward", "flaps"))
-        missed += ["tracking"] if results["tracking"]["differing"] or wrong else []
-    if "start" in names:
-        results["start"] = start.measure(3 if given.quick else 7)
-        slow = results["start"]["start_s"] > 2.0 or results["start"]["memory_mib"] > 150
-        missed += ["start"] if slow else []
-    if "intake" in names:
-        if not load.available():
-            sys.exit("the intake benchmark needs wrk (Debian: apt-get install wrk)")
-        for connections in (16, 64, 256) if not given.quick else (64,):
-            results[f"intake_{connections}"] = intake.measure(
-                rounds=3 if given.quick else 5, seconds=2 if given.quick else 4, connections=connections
-            )
-        missed += ["intake"] if results["intake_64"]["ratio"] < intake.MUST else []
+    if NEED_WRK & set(names) and not load.available():
+        sys.exit("this benchmark needs wrk (Debian: apt-get install wrk)")
+    results, missed = run(names, given.database, quick=given.quick)
     show(results, as_json=given.json)
     if missed:
         print(f"below what must be: {', '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0
+
+
+def run(names: list[str], database: str, *, quick: bool) -> tuple[dict[str, Any], list[str]]:
+    """Results by name, and the names of those that miss what must be."""
+    results: dict[str, Any] = {}
+    missed = []
+    if "tracking" in names:
+        results["tracking"] = tracking.measure(500 if quick else 5_000)
+        all_carriers = results["tracking"]["all_carriers"]
+        wrong = sum(all_carriers[key] for key in ("differing", "backward", "flaps"))
+        missed += ["tracking"] if results["tracking"]["differing"] or wrong else []
+    if "start" in names:
+        results["start"] = start.measure(3 if quick else 7)
+        slow = results["start"]["start_s"] > 2.0 or results["start"]["memory_mib"] > 150
+        missed += ["start"] if slow else []
+    if "intake" in names:
+        for connections in (64,) if quick else (16, 64, 256):
+            results[f"intake_{connections}"] = intake.measure(
+                rounds=3 if quick else 5,
+                seconds=2 if quick else 4,
+                connections=connections,
+                database=database,
+            )
+        missed += ["intake"] if results["intake_64"]["ratio"] < intake.MUST[database] else []
+    if "open_loop" in names:
+        results["open_loop"] = open_loop.measure(3 if quick else 6, database=database)
+        missed += ["open_loop"] if results["open_loop"]["p99_ms"] > open_loop.MUST_MS else []
+    if "processes" in names:
+        results["processes"] = processes.measure(2 if quick else 4, 2 if quick else 4)
+        missed += ["processes"] if results["processes"]["cpu_ratio"] > processes.MUST else []
+    return results, missed
 
 
 def show(results: dict[str, Any], *, as_json: bool) -> None:

@@ -7,13 +7,21 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.postgres_cluster import running_cluster
 
 ROOT = Path(__file__).parents[2]
 HUB = [sys.executable, "-m", "hub"]
@@ -67,6 +75,47 @@ def environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT)}
 
 
+@dataclass(frozen=True)
+class Place:
+    """A hub's folder and where it stores; `server` is the process of PostgreSQL."""
+
+    folder: Path
+    url: str
+    server: int | None = None
+
+    def server_cpu(self) -> float:
+        """CPU that the database server has used, 0 for SQLite."""
+        return cpu_seconds(self.server) if self.server is not None else 0.0
+
+    def query(self, sql: str) -> Any:
+        """One value, read past the hub."""
+        if self.server is None:
+            with contextlib.closing(sqlite3.connect(self.folder / "var" / "hub.db")) as connection:
+                return connection.execute(sql).fetchone()[0]
+        with psycopg.connect(self.url.replace("+psycopg", "")) as opened:
+            row = opened.execute(sql).fetchone()
+            assert row is not None
+            return row[0]
+
+
+@contextlib.contextmanager
+def place(database: str = "sqlite", sellers: int = SELLERS) -> Iterator[Place]:
+    """A fresh hub with its team, on SQLite or on a PostgreSQL cluster of its own."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub-bench-")))
+        url, server = "sqlite:///var/hub.db", None
+        if database == "postgresql":
+            cluster = stack.enter_context(running_cluster())
+            url = cluster.url(cluster.create_database())
+            pid_file = cluster.folder / "pgdata" / "postmaster.pid"
+            server = int(pid_file.read_text(encoding="utf-8").split()[0])
+        settings(folder, url)
+        if server is not None:
+            hub_command(folder, "db", "upgrade")
+        seed(folder, sellers)
+        yield Place(folder, url, server)
+
+
 def seed(folder: Path, sellers: int = SELLERS) -> None:
     """So many sellers in the team."""
     for number in range(sellers):
@@ -109,25 +158,29 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def tree(process: subprocess.Popen[bytes]) -> list[int]:
-    """The process and its children: `hub serve` has one beside it."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8")
-    return [process.pid, *map(int, children.split())]
+def tree(pid: int) -> list[int]:
+    """A process and its children: `hub serve` has one beside it, PostgreSQL one a connection."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
+    return [pid, *map(int, children.split())]
 
 
-def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    """CPU that a process and its children have used."""
-    return sum(_cpu_seconds(pid) for pid in tree(process))
+def cpu_seconds(pid: int) -> float:
+    """CPU that a process and its children have used, those that have ended included."""
+    return sum(_cpu_seconds(one) for one in tree(pid))
 
 
 def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:  # ended between the two looks
+        return 0.0
+    fields = stat.rsplit(")", 1)[1].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mib(process: subprocess.Popen[bytes]) -> float:
     """Resident memory of a process and its children; what they share counts once (Pss)."""
-    return sum(_resident_mib(pid) for pid in tree(process))
+    return sum(_resident_mib(pid) for pid in tree(process.pid))
 
 
 def _resident_mib(pid: int) -> float:

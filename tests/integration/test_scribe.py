@@ -77,7 +77,7 @@ async def test_scribe_ends_with_the_hub(serve, sqlite_url, end):
     await until(lambda: not alive(scribe), within_s=3)
 
 
-async def test_kill_of_the_scribe_under_load_loses_nothing(served):
+async def test_kill_of_the_scribe_under_load_loses_nothing(served, hub_url):
     """What was answered 201 is there once; what got 503 can be repeated and is there once."""
     [scribe] = children(served.process.pid)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
