@@ -33,7 +33,7 @@ from hub.db import schema
 from hub.db.database import Database
 from hub.db.engine import open_engine, parse_url, sqlite_file
 from hub.db.tx import Tx
-from hub.db.writer import Writer
+from hub.db.writer import Writer as DatabaseWriter
 from hub.intake.blobs import BlobStore
 from hub.intake.commit import IntakeCommit
 from hub.intake.door import Door
@@ -344,7 +344,7 @@ def fork_scribe(loaded: Loaded, extra: Iterable[tuple[str, ModuleType]] = ()) ->
         with engine.connect() as connection:
             channels = channel_accounts(loaded, found, connection)
         handler = IntakeCommit({name: one.route for name, one in channels.items()})
-        return Desk(Writer(engine, ids, clock), handler, channels, blob_store(loaded))
+        return Desk(DatabaseWriter(engine, ids, clock), handler, channels, blob_store(loaded))
 
     return Scribe.fork(desk)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -96,7 +97,7 @@ async def test_kill_of_the_scribe_under_load_loses_nothing(served, hub_url):
         assert status == 503 or body == repeated
 
 
-def run(scenario: str) -> list[dict[str, object]]:
+def run(scenario: str) -> list[dict[str, Any]]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.integration.scribe_process", scenario],
         cwd=ROOT, capture_output=True, text=True, timeout=50, check=True,
