@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from hub.db.tables import account, rejection
 from hub.db.tx import Tx
-from hub.kernel.errors import NotFound
+from hub.kernel.errors import NotFound, RuleSaysNo
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,10 @@ def _record(row: Mapping[Any, Any], rejected: Mapping[str, int]) -> AccountRecor
     return AccountRecord(**row, rejected=rejected)
 
 
+class AccountOff(RuleSaysNo):
+    """This account cannot be switched on from here: mend its settings or its plugin, and start the hub again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Configured:
     """An account as the settings name it."""
@@ -98,6 +102,14 @@ def sync(tx: Tx, configured: list[Configured], *, restart: bool = False) -> None
     names = {one.name for one in configured}
     for name in sorted(known.keys() - names):
         tx.execute(update(account).where(account.c.name == name).values(state="retired", reason=None))
+
+
+def resume(tx: Tx, kind: str, name: str) -> None:
+    """Switch an account on again that had stopped. Raises NotFound, AccountOff for one that nobody can resume."""
+    found = get(tx.conn, kind, name)
+    if found.state in {"off", "retired"}:
+        raise AccountOff(found.reason or "it is not in the settings any more")
+    tx.execute(update(account).where(account.c.name == name).values(state="active", reason=None))
 
 
 def note_ok(tx: Tx, name: str) -> None:

@@ -58,6 +58,11 @@ class ChannelAccount:
         if len(self.hung_at) == HUNG_CALLS_A_MINUTE and now_s - self.hung_at[0] <= 60:
             self.pending_only = "its plugin did not come back three times within a minute"
 
+    def trust_again(self) -> None:
+        """A person has switched the account on again."""
+        self.hung_at.clear()
+        self.pending_only = None
+
 
 class PluginHung(BaseException):
     """Whoever watches this thread has given the plugin up."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import suppress
 
 import structlog
 from aiohttp import web
 
-from hub.intake.door import Door
+from hub.accounts import store as accounts
+from hub.accounts.guard import PluginMisbehaved, guarded
+from hub.intake.door import Door, check_answer
+from hub.intake.parser import ChannelAccount
 from hub.kernel.clock import moment
+from hub.kernel.errors import Unavailable
 from hub.sdk.errors import DeliveryRejected
 from hub.sdk.messages import HttpAnswer, RawDelivery
 from hub.web.context import SERVICES, Services, client_address
@@ -18,6 +24,7 @@ log = structlog.get_logger("hub.web.webhooks")
 
 BODY_TIMEOUT_S = 10
 MAX_HEADERS_BYTES = 16 * 1024
+_PAGE = (HttpAnswer, type(None))
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -107,12 +114,15 @@ async def page(request: web.Request) -> web.Response:
     account = services.door.accounts.get(request.match_info["account"])
     if account is None or not account.channel.capabilities.has_page:
         return problem(404, "there is no such page here")
-    language = services.loaded.settings.hub.language
+    if account.pending_only is not None:
+        return problem(503, "this page is switched off for the moment", headers={"Retry-After": "60"})
+    path, query, language = _tail(request), dict(request.query), services.loaded.settings.hub.language
     try:
-        answer = account.channel.page(_tail(request), dict(request.query), language)
-    except Exception as error:  # noqa: BLE001 - a boundary, see below
-        # The guard around a plugin's page.
-        log.error("plugin_page_raised", account=account.name, error=type(error).__name__)
+        answer = await guarded("page", lambda: account.channel.page(path, query, language), _PAGE)
+        if answer is not None:
+            check_answer(answer)
+    except (PluginMisbehaved, TypeError, ValueError) as error:
+        await _note_page(services, account, error)
         return problem(500, "this page cannot be shown right now")
     if answer is None:
         return problem(404, "there is no such page here")
@@ -120,6 +130,16 @@ async def page(request: web.Request) -> web.Response:
     for name, value in _PAGE_HEADERS.items():
         response.headers.setdefault(name, value)
     return response
+
+
+async def _note_page(services: Services, account: ChannelAccount, error: Exception) -> None:
+    """Record it on the account; a page that hangs counts as any hung call of its plugin."""
+    log.error("plugin_page_failed", account=account.name, error=type(error).__name__)
+    if isinstance(error, PluginMisbehaved) and error.how == "hung":
+        account.note_hung(time.monotonic())
+    message = error.message if isinstance(error, PluginMisbehaved) else "its page was no HTTP answer"
+    with suppress(Unavailable):  # while the database is away the log has it
+        await services.db.write(lambda tx: accounts.note_error(tx, account.name, f"page: {message}"))
 
 
 def _response(answer: HttpAnswer) -> web.Response:

@@ -7,6 +7,7 @@ Account settings: `how` says what is odd, and the body of a delivery may say it 
 import json
 import threading
 import time
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -61,6 +62,8 @@ class Settings(BaseModel):
 
 class Odd(Channel):
     """Misbehaves as asked."""
+
+    capabilities = ChannelCapabilities(has_page=True)
 
     def __init__(self, account: str, settings: Settings, _host: Host) -> None:
         self._account = account
@@ -128,6 +131,21 @@ class Odd(Channel):
             return HttpAnswer(status=200, headers={"X-A": "b\r\nX-C: d"})
         body = {"kind": str(outcome.kind), "request_id": outcome.request_id}
         return HttpAnswer(status=202 if outcome.kind == "pending" else 200, body=json.dumps(body).encode())
+
+    def page(self, path: str, query: Mapping[str, str], language: str) -> HttpAnswer | None:
+        """May raise, hang, spin or return nonsense."""
+        how = query.get("how", "")
+        if how == "raise":
+            raise KeyError("secret words of a customer")
+        if how == "hang":
+            let_go.wait(20)
+        while how == "spin":
+            pass
+        if how == "nonsense":
+            return "a page"  # type: ignore[return-value]
+        if how == "header":
+            return HttpAnswer(status=200, headers={"X-A": "b\r\nX-C: d"})
+        return HttpAnswer(status=200, body=b"page", media_type="text/plain")
 
 
 class AtOnce(Odd):

@@ -4,7 +4,9 @@ import asyncio
 import time
 
 import pytest
+from sqlalchemy import text
 
+from hub.accounts import guard
 from hub.kernel.clock import SECOND, ManualClock, SystemClock
 from tests.integration import ledger_audit, odd_plugins
 from tests.integration.hubs import FORM, phone
@@ -218,3 +220,50 @@ async def test_background_replay_makes_the_task_within_half_a_minute(sqlite_url,
     while not hub.one("SELECT count(*) FROM task"):
         assert time.monotonic() - began < 30
         await asyncio.sleep(0.2)
+
+
+async def page_of(hub, how):
+    async with hub.http.get(f"{hub.base}/in/odd/form?how={how}") as answer:
+        return answer.status, await answer.text()
+
+
+@pytest.mark.parametrize("how", ["raise", "nonsense", "header"])
+async def test_a_page_that_fails_is_recorded_on_its_account(hub, how):
+    status, body = await page_of(hub, how)
+    assert status == 500
+    assert "secret" not in body
+    assert hub.one("SELECT last_error FROM account WHERE name = 'odd'").startswith("page: ")
+    assert "secret" not in hub.one("SELECT last_error FROM account WHERE name = 'odd'")
+    assert await page_of(hub, "") == (200, "page")
+
+
+@pytest.mark.parametrize("how", ["hang", "spin"])
+async def test_a_page_that_hangs_holds_nobody_and_one_click_brings_the_account_back(hub, how, monkeypatch):
+    monkeypatch.setitem(guard.LIMIT_S, "page", 0.3)
+    answers = await asyncio.gather(*(page_of(hub, how) for _ in range(3)))
+    assert {status for status, _ in answers} == {500}
+    assert (await page_of(hub, ""))[0] == 503
+    assert (await hub.form({"name": "A", "phone": phone(1)}))[0] == 201
+    status, _ = await hub.api("POST", "/channels/odd/resume", hub.token("seller"), {})
+    assert status == 403
+    status, said = await hub.api("POST", "/channels/odd/resume", hub.token("admin"), {})
+    assert (status, said["state"]) == (200, "active"), said
+    assert await page_of(hub, "") == (200, "page")
+    assert hub.one("SELECT count(*) FROM audit WHERE action = 'account_resumed'") == 1
+
+
+async def test_only_an_account_that_is_there_is_switched_on(hub):
+    admin = hub.token("admin")
+    assert (await hub.api("POST", "/channels/nobody/resume", admin, {}))[0] == 404
+    hub.hub.db.write_now(
+        lambda tx: tx.execute(text("UPDATE account SET state = 'off' WHERE name = 'odd'")) and None
+    )
+    status, said = await hub.api("POST", "/channels/odd/resume", admin, {})
+    assert status == 409, said
+    hub.hub.db.write_now(
+        lambda tx: (
+            tx.execute(text("UPDATE account SET state = 'stopped', reason = 'x' WHERE name = 'odd'")) and None
+        )
+    )
+    assert (await hub.api("POST", "/channels/odd/resume", admin, {}))[0] == 200
+    assert hub.rows("SELECT state, reason FROM account WHERE name = 'odd'") == [("active", None)]

@@ -6,10 +6,12 @@ from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
+from hub.access import store as access
 from hub.access.model import May
 from hub.accounts import store
 from hub.accounts.store import AccountRecord
 from hub.db.tables import orders, request, shipment, task
+from hub.db.tx import Tx
 from hub.web.api import schemas as s
 from hub.web.api.paging import list_of
 from hub.web.api.registry import Call, Operation
@@ -80,6 +82,32 @@ def get_carrier(conn: Connection, call: Call) -> AccountOut:
     return show(store.get(conn, "carrier", call.params["name"]))
 
 
+def resume_channel(tx: Tx, call: Call) -> AccountOut:
+    """Switch a channel account on again that had stopped."""
+    return resume(tx, call, "channel")
+
+
+def resume_carrier(tx: Tx, call: Call) -> AccountOut:
+    """Switch a carrier account on again that had stopped."""
+    return resume(tx, call, "carrier")
+
+
+def resume(tx: Tx, call: Call, kind: str) -> AccountOut:
+    """One click back; who did it stands in the audit."""
+    name = call.params["name"]
+    store.resume(tx, kind, name)
+    access.write_audit(tx, call.actor, "account_resumed", name)
+    return show(store.get(tx.conn, kind, name))
+
+
+async def trust_again(call: Call, resumed: BaseModel) -> BaseModel:
+    """This process calls the plugin of a channel again at once, whatever it had done before."""
+    account = call.services.door.accounts.get(call.params["name"])
+    if account is not None:
+        account.trust_again()
+    return resumed
+
+
 def stats(conn: Connection, _call: Call) -> StatsOut:
     """Counted now."""
     columns = {
@@ -103,6 +131,16 @@ OPERATIONS = (
     Operation(
         method="GET", path="/channels/{name}", summary="One channel account", tag="accounts", may=May.SEE,
         result=AccountOut, reads=get_channel, errors=(404,),
+    ),
+    Operation(
+        method="POST", path="/channels/{name}/resume", summary="Switch a stopped channel account on again",
+        tag="accounts", may=May.OPERATE, body=s.ActingBody, result=AccountOut, writes=resume_channel,
+        afterwards=trust_again, errors=(404, 409),
+    ),
+    Operation(
+        method="POST", path="/carriers/{name}/resume", summary="Switch a stopped carrier account on again",
+        tag="accounts", may=May.OPERATE, body=s.ActingBody, result=AccountOut, writes=resume_carrier,
+        errors=(404, 409),
     ),
     Operation(
         method="GET", path="/carriers", summary="Carrier accounts and their health", tag="accounts",
