@@ -9,6 +9,11 @@ import tomllib
 
 import pytest
 
+from hub.app import CLI, opened
+from hub.orders import routes
+from hub.orders import store as orders
+from hub.orders.settings import edit_route
+from hub.settings import load
 from tests.unit.test_loader import install
 
 
@@ -216,3 +221,17 @@ def test_the_program_starts_as_a_process_and_tells_its_version(tmp_path):
     assert refused.returncode == 2
     assert "hub init" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_check_tells_where_the_database_differs_from_what_the_file_and_the_program_seed(shop):
+    shop.hub("staff", "list")
+    with opened(load(shop.settings)) as hub:
+        body = routes.body_of(hub.db.read_now(lambda conn: orders.newest_route(conn, "service")))
+        body["stages"][1]["title"] = {"en": "Talked over", "uk": "Обговорено"}
+        hub.db.write_now(lambda tx: edit_route(tx, CLI, "service", body))
+    shop.write("[teams.sales]\nreaction_minutes = 77\n")
+    told = {row["what"]: row for row in shop.hub("check", "--json").json}
+    assert told["route service"]["result"] == "note"
+    assert "stage agreed differs in title" in told["route service"]["detail"]
+    assert "77 in the file" in told["teams.sales.reaction_minutes"]["detail"]
+    assert "route parcel" not in told
