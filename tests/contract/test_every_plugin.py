@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hub.loader import Distribution, Plugins, load_plugins, register
-from hub.sdk import CarrierPlugin
+from hub.sdk import CarrierPlugin, ChannelPlugin
 from hub.testing.contract_carrier import CarrierContract
 from hub.testing.contract_channel import ChannelContract
 from tests.conftest import CHECKOUT
@@ -32,17 +32,18 @@ def test_every_folder_of_plugins_is_registered():
     assert len(BUNDLED) == len(folders)
 
 
-@pytest.mark.parametrize("found", BUNDLED, ids=lambda one: one.name)
+@pytest.mark.parametrize("found", BUNDLED, ids=[one.name for one in BUNDLED])
 def test_a_plugin_has_a_kit_class(found: Distribution):
     kits = list(kits_of(found.name))
-    for plugin in (*found.channels, *found.carriers):
+    registered: list[ChannelPlugin | CarrierPlugin] = [*found.channels, *found.carriers]
+    for plugin in registered:
         kind = CarrierContract if isinstance(plugin, CarrierPlugin) else ChannelContract
         own = [kit for kit in kits if issubclass(kit, kind) and kit.plugin == plugin]
         assert own, f"tests/plugins/{found.name}: no kit class with `plugin` = the registered {plugin.name}"
         assert min(len(checks(kit)) for kit in own) >= LEAST_CHECKS
 
 
-@pytest.mark.parametrize("found", BUNDLED, ids=lambda one: one.name)
+@pytest.mark.parametrize("found", BUNDLED, ids=[one.name for one in BUNDLED])
 def test_a_plugin_has_fixtures_that_say_where_they_come_from(found: Distribution):
     folder = CHECKOUT / "tests" / "plugins" / found.name / "fixtures"
     files = [one.name for one in folder.iterdir()] if folder.is_dir() else []
@@ -52,7 +53,7 @@ def test_a_plugin_has_fixtures_that_say_where_they_come_from(found: Distribution
     assert len(files) > 1
 
 
-@pytest.mark.parametrize("found", BUNDLED, ids=lambda one: one.name)
+@pytest.mark.parametrize("found", BUNDLED, ids=[one.name for one in BUNDLED])
 def test_a_plugin_has_a_readme(found: Distribution):
     readme = CHECKOUT / "plugins" / found.origin.split(".")[1] / "README.md"
     assert readme.is_file()
@@ -78,6 +79,8 @@ def kits_of(name: str):
 
 def load(file: Path):
     spec = importlib.util.spec_from_file_location(f"kit_of_{file.parent.name}_{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
