@@ -160,7 +160,8 @@ async def test_what_has_not_left_is_tried_again(lite: Running, provider: Provide
     request_id = await ask(lite, provider)
     provider.answers = [answer]
     _status, made = await write(lite, request_id)
-    await until(lambda: lite.one("select attempts from outbox where id = :id", id=int(made["id"])) == 1)
+    row = "select attempts, state from outbox where id = :id"
+    await until(lambda: lite.rows(row, id=int(made["id"])) == [(1, "ready")])
     lite.hub.db.write_now(
         lambda tx: tx.execute(text("update outbox set next_try_at = 1 where lane = 'reply'"))
     )
