@@ -181,7 +181,7 @@ class Calendars:
 
 def pause(tx: Tx, actor: Actor, staff_id: int, until: Instant | None = None) -> None:
     """A seller takes no new tasks for a while; what he has stays his."""
-    _require_self_or_head(actor, staff_id)
+    require_self_or_head(tx, actor, staff_id)
     if until is not None and until <= tx.now:
         raise InputRejected("a pause ends later", [FieldProblem("until", "name a time to come")])
     with Calendars(tx, actor, staff_id):
@@ -192,7 +192,7 @@ def pause(tx: Tx, actor: Actor, staff_id: int, until: Instant | None = None) -> 
 
 def resume(tx: Tx, actor: Actor, staff_id: int) -> None:
     """He is back: from a pause, or after he has let a task pass."""
-    _require_self_or_head(actor, staff_id)
+    require_self_or_head(tx, actor, staff_id)
     with Calendars(tx, actor, staff_id):
         schedule.end(tx, actor.label, staff_id, "pause")
         note(tx, actor, "staff", staff_id, "resumed")
@@ -204,8 +204,10 @@ def resume(tx: Tx, actor: Actor, staff_id: int) -> None:
         bench.close()
 
 
-def _require_self_or_head(actor: Actor, staff_id: int) -> None:
+def require_self_or_head(tx: Tx, actor: Actor, staff_id: int) -> None:
+    """Raises AccessDenied; NotFound for a person who is none, whoever asks."""
     actor.require(May.WORK)
+    staff.get(tx.conn, staff_id)
     if actor.staff_id != staff_id and not actor.may(May.LEAD):
         raise AccessDenied("for others the head does that")
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from hub.access.model import Actor, May
-from hub.assignment.members import Calendars
+from hub.assignment.members import Calendars, require_self_or_head
 from hub.db.tx import Tx
 from hub.kernel import text
 from hub.kernel.clock import DAY, Instant
-from hub.kernel.errors import AccessDenied, FieldProblem, InputRejected, NotFound
+from hub.kernel.errors import FieldProblem, InputRejected, NotFound
 from hub.requests.service import note
 from hub.staff import schedule
 from hub.staff import store as staff
@@ -73,9 +73,7 @@ def add_absence(
     tx: Tx, actor: Actor, staff_id: int, start: Instant, end: Instant | None, reason: str, remark: str = ""
 ) -> int:
     """Away from a moment, to another or until he is back. Begun already: handed over at once."""
-    actor.require(May.WORK)
-    if actor.staff_id != staff_id and not actor.may(May.LEAD):
-        raise AccessDenied("for others the head does that")
+    require_self_or_head(tx, actor, staff_id)
     problems = []
     if reason not in ABSENCES:
         problems.append(FieldProblem("reason", f"one of {', '.join(ABSENCES)}"))
@@ -83,7 +81,6 @@ def add_absence(
         problems.append(FieldProblem("until", "later than `from`, at most two years"))
     if problems:
         raise InputRejected("this absence cannot be kept", problems)
-    staff.get(tx.conn, staff_id)
     body = {"reason": reason, "note": text.one_line(remark, text.SUBJECT)}
     with Calendars(tx, actor, staff_id):
         entry_id = schedule.add(tx, actor.label, staff_id, "absence", body, from_at=start, until_at=end)
@@ -93,9 +90,7 @@ def add_absence(
 
 def end_absence(tx: Tx, actor: Actor, staff_id: int, entry_id: int) -> None:
     """Back earlier, or never away: what has passed stays on record, what was to come is taken back."""
-    actor.require(May.WORK)
-    if actor.staff_id != staff_id and not actor.may(May.LEAD):
-        raise AccessDenied("for others the head does that")
+    require_self_or_head(tx, actor, staff_id)
     known = {row.id: row for row in schedule.entries(tx.conn, [staff_id]) if row.kind == "absence"}
     row = known.get(entry_id)
     if row is None:

@@ -1,5 +1,7 @@
 """Every route with every role: pages and API operations, generated from their own tables."""
 
+import re
+
 import pytest
 from aiohttp import web
 
@@ -20,7 +22,8 @@ OPEN = {
 
 
 def of_path(path: str) -> str:
-    return path.replace("{id}", ID).replace("{name}", "sales").replace("{secret}", "x" * 43)
+    named = {"name": "sales", "secret": "x" * 43}
+    return re.sub(r"{(\w+)}", lambda found: named.get(found[1], ID), path)
 
 
 def expected(role: Role | None, may: May | None) -> str:
