@@ -1,4 +1,4 @@
-"""SQL of sessions, API tokens, one-time links, sign-in failures and repeated API calls."""
+"""SQL of sessions, tokens, calendar feeds, one-time links, sign-in failures, repeated API calls, the audit log."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hub.db.tables import (
     api_replay,
     api_token,
     audit,
+    calendar_feed,
     one_time_link,
     session,
     sign_in_failure,
@@ -40,6 +41,16 @@ class SignedIn:
     name: str
     language: str | None
     csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A living session, as its person sees it."""
+
+    id: int
+    user_agent: str
+    created_at: int
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +117,87 @@ def close_session(tx: Tx, session_id: int) -> None:
 
 def close_sessions_of(tx: Tx, staff_id: int, *, tokens_too: bool) -> None:
     """Sign a person out everywhere. `tokens_too`: programs that act for him as well (he leaves)."""
-    for table in (session, api_token) if tokens_too else (session,):
+    for table in (session, api_token, calendar_feed) if tokens_too else (session,):
         tx.execute(
             update(table)
             .where(table.c.staff_id == staff_id, table.c.revoked_at.is_(None))
             .values(revoked_at=tx.now)
         )
+
+
+def sessions_of(conn: Connection, staff_id: int, now: Instant) -> list[SessionRecord]:
+    """A person's living sessions, newest first."""
+    columns = (session.c.id, session.c.user_agent, session.c.created_at, session.c.expires_at)
+    query = select(*columns).where(
+        session.c.staff_id == staff_id, session.c.revoked_at.is_(None), session.c.expires_at > now
+    )
+    return [SessionRecord(*row) for row in conn.execute(query.order_by(session.c.id.desc()))]
+
+
+def end_session_of(tx: Tx, staff_id: int, session_id: int) -> None:
+    """End one of a person's own sessions. Raises NotFound."""
+    met = tx.changed(
+        update(session)
+        .where(session.c.id == session_id, session.c.staff_id == staff_id, session.c.revoked_at.is_(None))
+        .values(revoked_at=tx.now)
+    )
+    if met != 1:
+        raise NotFound("no such session")
+
+
+def end_other_sessions(tx: Tx, staff_id: int, kept: int) -> None:
+    """End all sessions of a person but one."""
+    tx.execute(
+        update(session)
+        .where(session.c.staff_id == staff_id, session.c.id != kept, session.c.revoked_at.is_(None))
+        .values(revoked_at=tx.now)
+    )
+
+
+# --- calendar feeds --------------------------------------------------------------------------------------
+
+
+def make_feed(tx: Tx, staff_id: int) -> str:
+    """A new secret of a person's calendar address; the one before ends. It is shown once."""
+    end_feed(tx, staff_id)
+    token = new_token()
+    tx.execute(
+        insert(calendar_feed).values(
+            id=tx.new_id(), token_hash=token_hash(token), staff_id=staff_id, created_at=tx.now
+        )
+    )
+    return token
+
+
+def end_feed(tx: Tx, staff_id: int) -> int:
+    """The person's calendar address ends; how many there were."""
+    return tx.changed(
+        update(calendar_feed)
+        .where(calendar_feed.c.staff_id == staff_id, calendar_feed.c.revoked_at.is_(None))
+        .values(revoked_at=tx.now)
+    )
+
+
+def feed_since(conn: Connection, staff_id: int) -> int | None:
+    """Since when a person has a living calendar address."""
+    return conn.execute(
+        select(calendar_feed.c.created_at).where(
+            calendar_feed.c.staff_id == staff_id, calendar_feed.c.revoked_at.is_(None)
+        )
+    ).scalar_one_or_none()
+
+
+def find_feed(conn: Connection, token: str) -> int | None:
+    """Whose calendar a secret opens; None if it has ended or its person has left."""
+    return conn.execute(
+        select(calendar_feed.c.staff_id)
+        .join(staff, staff.c.id == calendar_feed.c.staff_id)
+        .where(
+            calendar_feed.c.token_hash == token_hash(token),
+            calendar_feed.c.revoked_at.is_(None),
+            staff.c.state == "active",
+        )
+    ).scalar_one_or_none()
 
 
 # --- passwords and one-time links ----------------------------------------------------------------------
@@ -300,6 +386,26 @@ def store_replay(tx: Tx, scope: str, replay: Replay) -> None:
             created_at=tx.now,
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """One entry of the audit log. `details`: JSON without secrets."""
+
+    id: int
+    actor: str
+    action: str
+    target: str
+    details: str
+    at: int
+
+
+def audit_log(conn: Connection, before: int | None = None, limit: int = 100) -> list[Audited]:
+    """The newest entries, or those before one."""
+    query = select(audit.c.id, audit.c.actor, audit.c.action, audit.c.target, audit.c.body, audit.c.at)
+    if before is not None:
+        query = query.where(audit.c.id < before)
+    return [Audited(*row) for row in conn.execute(query.order_by(audit.c.id.desc()).limit(limit))]
 
 
 def write_audit(tx: Tx, actor: Actor, action: str, target: str, body: str = "{}") -> None:

@@ -159,6 +159,9 @@ class Writer:
         self._down: str | None = None
         self._watching = False
         self._stopping = False
+        self.on_commit: set[Callable[[], None]] = (
+            set()
+        )  # called in the writer's thread: be quick, raise nothing
         self.batches = 0
         self.batched = 0
         self.longest_wait_s = 0.0
@@ -375,6 +378,8 @@ class Writer:
             raise
         if connection.in_transaction():  # where Core ran statements it believes to be in one still
             connection.rollback()
+        for ring in tuple(self.on_commit):
+            ring()
         return result
 
     def _driver_commit(self, connection: Connection, driver: Any) -> None:

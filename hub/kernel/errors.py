@@ -10,6 +10,7 @@
     │   │   └── Incomplete      names what is missing, each with its path
     │   └── AlreadyClaimed
     ├── VersionConflict         412: somebody else changed it meanwhile
+    ├── TooMany                 429: enough of them are open, try again after `retry_after_s`
     └── Unavailable             503: nothing was stored, try again after `retry_after_s`
 
 Errors that plugins raise stand in `hub.sdk.errors`. The class docstring is the default message.
@@ -85,6 +86,14 @@ class AlreadyClaimed(RuleSaysNo):
 
 class VersionConflict(HubError):
     """It was changed by somebody else: read it again, then repeat your change."""
+
+
+class TooMany(HubError):
+    """Too much at once: close some and try again."""
+
+    def __init__(self, retry_after_s: int, message: str = "", /, **facts: object) -> None:
+        super().__init__(message, **facts)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(HubError):

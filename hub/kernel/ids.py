@@ -61,6 +61,11 @@ def issued_at(identifier: int) -> Instant:
     return Instant((identifier >> (_COUNTER_BITS + _NODE_BITS)) + EPOCH_2025)
 
 
+def first_at(at: int) -> int:
+    """The smallest id that can be made at an instant."""
+    return max(0, at - EPOCH_2025) << (_COUNTER_BITS + _NODE_BITS)
+
+
 def parse_id(text: str) -> int:
     """An id as it stands in a URL or a JSON string. Raises ValueError."""
     if not (text.isascii() and text.isdigit() and len(text) <= 19):

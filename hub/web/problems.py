@@ -20,6 +20,7 @@ _STATUS: tuple[tuple[type[errors.HubError], int], ...] = (
     (errors.AccessDenied, 403),
     (errors.VersionConflict, 412),
     (errors.RuleSaysNo, 409),
+    (errors.TooMany, 429),
     (errors.Unavailable, 503),
     (errors.HubError, 500),
 )
@@ -53,7 +54,7 @@ def of_error(error: errors.HubError) -> web.Response:
     """The answer to an error of ours."""
     status = next(code for kind, code in _STATUS if isinstance(error, kind))
     headers = {}
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, errors.Unavailable | errors.TooMany):
         headers["Retry-After"] = str(error.retry_after_s)
     problems = error.problems if isinstance(error, (errors.InputRejected, errors.Incomplete)) else ()
     detail = error.message if status != 500 else "something went wrong here; it is in the log"

@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from hub.kernel.errors import HubError
-from hub.web import health, webhooks
+from hub.web import calendar, health, webhooks
 from hub.web.api.routes import api_routes
 from hub.web.context import SERVICES, Services
 from hub.web.problems import of_error, problem
@@ -54,7 +54,7 @@ def _kept(error: web.HTTPException) -> dict[str, str]:
 def _wants_page(request: web.Request) -> bool:
     path = request.path
     return not path.startswith(
-        ("/api/", "/in/", "/healthz", "/readyz")
+        ("/api/", "/in/", "/calendar/", "/healthz", "/readyz")
     ) and "text/html" in request.headers.get("Accept", "")
 
 
@@ -70,6 +70,7 @@ def build_web(services: Services) -> web.Application:
     app[SERVICES] = services
     app.add_routes(health.routes())
     app.add_routes(webhooks.routes())
+    app.add_routes(calendar.routes())
     app.add_routes(api_routes())
     workspace_routes(app)
     return app

@@ -1,6 +1,6 @@
 """`make bench`: the figures of the project, side by side in one run, medians with spread.
 
-    python -m tests.benchmarks [intake|start|tracking|open_loop|processes ...]
+    python -m tests.benchmarks [intake|start|tracking|fairness|open_loop|processes ...]
                                [--database postgresql] [--quick] [--json]
 
 Absolute rates are those of the machine; the ratios are what counts. Exit code 1 where a must is missed.
@@ -13,7 +13,7 @@ import json
 import sys
 from typing import Any
 
-from tests.benchmarks import intake, load, open_loop, processes, start, tracking
+from tests.benchmarks import fairness, intake, load, open_loop, processes, start, tracking
 
 NEED_WRK = frozenset({"intake", "open_loop", "processes"})
 
@@ -23,7 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument(
         "names", nargs="*", metavar="NAME",
-        help="intake, start, tracking (these by default), open_loop, processes (PostgreSQL alone)",
+        help="intake, start, tracking, fairness (these by default), open_loop, processes (PostgreSQL alone)",
     )  # fmt: skip
     parser.add_argument(
         "--database",
@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    names = given.names or ["tracking", "start", "intake"]
+    names = given.names or ["tracking", "fairness", "start", "intake"]
     if NEED_WRK & set(names) and not load.available():
         sys.exit("this benchmark needs wrk (Debian: apt-get install wrk)")
     results, missed = run(names, given.database, quick=given.quick)
@@ -53,6 +53,11 @@ def run(names: list[str], database: str, *, quick: bool) -> tuple[dict[str, Any]
         all_carriers = results["tracking"]["all_carriers"]
         wrong = sum(all_carriers[key] for key in ("differing", "backward", "flaps"))
         missed += ["tracking"] if results["tracking"]["differing"] or wrong else []
+    if "fairness" in names:
+        found = results["fairness"] = fairness.measure(200 if quick else 1_000)
+        uneven = found["largest"] > fairness.MUST_DISTANCE
+        slow = found["dealings_per_s_among_50"] < fairness.MUST_PER_S
+        missed += ["fairness"] if uneven or slow else []
     if "start" in names:
         results["start"] = start.measure(3 if quick else 7)
         slow = results["start"]["start_s"] > 2.0 or results["start"]["memory_mib"] > 150

@@ -43,6 +43,12 @@ class Answer:
         return {name: unescape(value) for name, value in inputs}
 
     @property
+    def foreign_scripts(self) -> list[str]:
+        """Script tags besides our own two files: there must never be one."""
+        own = re.compile(r'<script defer src="/static/(?:htmx\.min|hub)\.js\?v=[0-9a-f]{16}"></script>')
+        return re.findall(r"<script[^>]*", own.sub("", self.text), re.IGNORECASE)
+
+    @property
     def words(self) -> str:
         """What a person reads, without tags."""
         return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", self.text)))

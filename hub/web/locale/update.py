@@ -33,7 +33,12 @@ OPTIONS = {"templates/**.html": {"trimmed": "true", "silent": "false", "newstyle
 def collect() -> Catalog:
     """Every text of the workspace as it stands in code and templates."""
     found = Catalog(charset="utf-8")
-    methods = [("workspace/**.py", "python"), ("i18n.py", "python"), ("templates/**.html", "jinja2")]
+    methods = [
+        ("workspace/**.py", "python"),
+        ("calendar.py", "python"),
+        ("i18n.py", "python"),
+        ("templates/**.html", "jinja2"),
+    ]
     for name, line, message, comments, context in extract_from_dir(
         WEB, methods, options_map=OPTIONS, keywords=KEYWORDS
     ):

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.engine import Connection
 
+from hub.assignment.ledger import peek
 from hub.contacts import store as contacts
 from hub.contacts.store import ContactRecord
 from hub.db.rows import JournalRow, LedgerRow, TaskRow
@@ -31,8 +32,10 @@ from hub.staff import store as people
 from hub.tasks.model import OPEN, TaskState
 
 PAGE = 50
+BOARD_SHOWN = 100
+BOARD_OPEN = (TaskState.WAITING, TaskState.ASSIGNED, TaskState.ACCEPTED, TaskState.SNOOZED)
 QUEUE_SHOWN = 50
-_DEALING = ("deal", "deal_again", "hand_over")
+_DEALING = ("deal", "deal_again", "hand_over", "returning", "follow_up", "pass_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class TaskItem:
     contact: ContactRecord | None
     account: str | None
     sent_again: int
+    next_contact_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ def active_people(conn: Connection) -> list[tuple[int, str]]:
 # --- tasks -----------------------------------------------------------------------------------------------
 
 _TASKS = (
-    select(*task.c, request.c.contact_id, request.c.account, request.c.sent_again)
+    select(*task.c, request.c.contact_id, request.c.account, request.c.sent_again, request.c.next_contact_at)
     .select_from(task)
     .join(request, request.c.id == task.c.request_id, isouter=True)
 )
@@ -120,9 +124,41 @@ def _items(conn: Connection, query: Select[Any]) -> list[TaskItem]:
     rows = conn.execute(query).all()
     known = contacts.many(conn, [r.contact_id for r in rows if r.contact_id is not None])
     return [
-        TaskItem(TaskRow(*row[:_WIDTH]), known.get(row.contact_id), row.account, row.sent_again or 0)
+        TaskItem(
+            TaskRow(*row[:_WIDTH]), known.get(row.contact_id), row.account, row.sent_again or 0,
+            row.next_contact_at,
+        )
         for row in rows
-    ]
+    ]  # fmt: skip
+
+
+def away(conn: Connection, staff_id: int) -> str:
+    """Why a person is dealt nothing right now, "" if he is; "nowhere" for who is in no team."""
+    reasons = []
+    for team_id in sorted(team_ids(conn, staff_id)):
+        member = peek(conn, team_id).by_staff(staff_id)
+        if member is not None:
+            reasons.append(member.away)
+    return min(reasons) if reasons else "nowhere"
+
+
+def board(
+    conn: Connection, *, assignee_id: int | None, team_id: int | None, done_since: int
+) -> dict[str, list[TaskItem]]:
+    """Columns of the board: open tasks by state, oldest first, and what was done since a moment."""
+    columns: dict[str, list[TaskItem]] = {}
+    for state in (*BOARD_OPEN, TaskState.DONE):
+        query = _TASKS.where(task.c.state == state).limit(BOARD_SHOWN)
+        if state is TaskState.DONE:
+            query = query.where(task.c.done_at >= done_since).order_by(task.c.id.desc())
+        else:
+            query = query.order_by(task.c.id)
+        if assignee_id is not None:
+            query = query.where(task.c.assignee_id == assignee_id)
+        if team_id is not None:
+            query = query.where(task.c.team_id == team_id)
+        columns[state] = _items(conn, query)
+    return columns
 
 
 def tasks_of(conn: Connection, staff_id: int) -> list[TaskItem]:

@@ -20,9 +20,10 @@ from hub.orders.model import OrderRow
 from hub.orders.stages import Route
 from hub.requests import conversation, replies, store
 from hub.requests.replies import Way, Writer
+from hub.requests.model import UNCHARGED
 from hub.tasks import store as tasks
 from hub.tasks.model import MOVES, TaskState, Verb
-from hub.web.workspace import queries
+from hub.web.workspace import labels, queries
 from hub.web.workspace.queries import Happened, Team
 from hub.web.workspace.visit import Visit
 
@@ -38,6 +39,7 @@ class TaskDesk:
     mine: bool
     verbs: frozenset[str]
     colleagues: Sequence[tuple[int, str]]
+    other_teams: Sequence[tuple[int, str]]
     late: bool
 
 
@@ -50,6 +52,7 @@ class RequestView:
     source: dict[str, str]
     doubts: Sequence[ContactRecord]
     desk: TaskDesk | None
+    closed_desk: TaskDesk | None
     last_task: TaskRow | None
     orders: Sequence[tuple[OrderRow, Route]]
     history: Sequence[Happened]
@@ -58,7 +61,8 @@ class RequestView:
 
 def desk_of(conn: Connection, task: TaskRow, actor: Actor, now: int, *, leads: bool) -> TaskDesk:
     """What the reader may do: as the use cases will decide, so that no button is refused."""
-    team = queries.teams(conn)[task.team_id]
+    teams = queries.teams(conn)
+    team = teams[task.team_id]
     member = actor.staff_id is not None and task.team_id in queries.team_ids(conn, actor.staff_id)
     mine = task.assignee_id is not None and task.assignee_id == actor.staff_id
     state = TaskState(task.state)
@@ -71,10 +75,13 @@ def desk_of(conn: Connection, task: TaskRow, actor: Actor, now: int, *, leads: b
         possible -= {Verb.ACCEPT}
     if not mine:
         possible -= {Verb.ACCEPT}
+    if not leads or task.outcome not in UNCHARGED:
+        possible -= {Verb.UNDO_VOID}
     waited = state is TaskState.ASSIGNED and now - (task.assigned_at or task.created_at) > team.reaction_ms
     late = waited or (state is TaskState.WAITING and now - task.created_at > team.reaction_ms)
     others = [c for c in queries.colleagues(conn, task.team_id) if c[0] != task.assignee_id]
-    return TaskDesk(task, team, mine, frozenset(str(v) for v in possible), others, late)
+    elsewhere = [(one.id, one.title) for one in teams.values() if one.id != task.team_id]
+    return TaskDesk(task, team, mine, frozenset(str(v) for v in possible), others, elsewhere, late)
 
 
 def view_of(conn: Connection, request_id: int, visit: Visit) -> RequestView:
@@ -84,15 +91,20 @@ def view_of(conn: Connection, request_id: int, visit: Visit) -> RequestView:
     task = tasks.open_of_request(conn, row.id)
     others = contacts.doubts_of(conn, row.id)
     known = contacts.many(conn, [row.contact_id, *others])
-    desk = desk_of(conn, task, visit.actor, visit.words.now, leads=visit.leads) if task is not None else None
+    last = found[0] if found else None
+    shown = task or last
+    desk = (
+        desk_of(conn, shown, visit.actor, visit.words.now, leads=visit.leads) if shown is not None else None
+    )
     made = [(o, orders.load_route(conn, o.route, o.route_version)) for o in orders.of_request(conn, row.id)]
     return RequestView(
         row,
         known[row.contact_id],
         json.loads(row.source),
         [known[i] for i in dict.fromkeys(others) if i in known],
-        desk,
-        found[0] if found else None,
+        desk if task is not None else None,
+        desk if task is None else None,
+        last,
         made,
         queries.history(conn, row.id, [t.id for t in found]),
         queries.names(conn),
@@ -119,8 +131,9 @@ async def show_request(visit: Visit, request_id: int, status: int = 200) -> web.
     writers = visit.services.writers
     talk = await visit.read(lambda conn: talk_of(conn, request_id, writers))
     return visit.render(
-        "request.html", status, v=view, desk=view.desk, people=view.people, currency=currency, **talk
-    )
+        "request.html", status, v=view, desk=view.desk, closed_desk=view.closed_desk, people=view.people,
+        currency=currency, priorities={key: visit.words.t(title) for key, title in labels.PRIORITY.items()}, **talk,
+    )  # fmt: skip
 
 
 async def task_page(visit: Visit) -> web.Response:

@@ -14,7 +14,21 @@ from aiohttp import web
 from hub.access.model import May
 from hub.web.context import SERVICES
 from hub.web.i18n import N_
-from hub.web.workspace import conversation, order_desk, order_forms, orders, setup, signin, static, tasks
+from hub.web.workspace import (
+    byhand,
+    conversation,
+    evenness,
+    live,
+    oneself,
+    order_desk,
+    order_forms,
+    orders,
+    people,
+    setup,
+    signin,
+    static,
+    tasks,
+)
 from hub.web.workspace import requests as request_pages
 from hub.web.workspace.visit import VISIT, Page, Visit, bound
 
@@ -22,6 +36,7 @@ MAX_UPLOAD = 30 * 1024 * 1024
 
 PAGES: Sequence[Page] = (
     Page("GET", "/", tasks.my_tasks, May.SEE),
+    Page("GET", "/live", live.live, May.SEE),
     Page("GET", "/tasks", tasks.all_tasks, May.SEE),
     Page("GET", "/tasks/{id}", request_pages.task_page, May.SEE),
     Page("GET", "/tasks/{id}/why", tasks.why_page, May.SEE),
@@ -31,6 +46,33 @@ PAGES: Sequence[Page] = (
     Page("POST", "/tasks/{id}/reassign", tasks.verb("reassign", "reassigned", tasks.reassign), May.WORK),
     Page("POST", "/tasks/{id}/complete", tasks.verb("complete", "completed", tasks.complete), May.WORK),
     Page("POST", "/tasks/{id}/void", tasks.verb("void", "voided", tasks.void), May.WORK),
+    Page("POST", "/tasks/{id}/snooze", tasks.verb("snooze", "snoozed", tasks.snooze), May.WORK),
+    Page("POST", "/tasks/{id}/reopen", tasks.verb("reopen", "reopened", tasks.reopen), May.WORK),
+    Page("POST", "/tasks/{id}/undo-void", tasks.verb("undo_void", "void_undone", tasks.undo_void), May.LEAD),
+    Page("POST", "/tasks/{id}/to-team", tasks.verb("to_team", "to_team", tasks.to_team), May.WORK),
+    Page("GET", "/requests/new", byhand.form_page, May.WORK),
+    Page("POST", "/requests/new", byhand.take, May.WORK),
+    Page("POST", "/requests/{id}/next-contact", byhand.next_contact, May.WORK),
+    Page("GET", "/people", people.week_page, May.SEE),
+    Page("GET", "/people/new", people.new_page, May.LEAD),
+    Page("POST", "/people/new", people.invite, May.LEAD),
+    Page("GET", "/people/{id}", people.person_page, May.SEE),
+    Page("POST", "/people/pause", people.pause, May.WORK),
+    Page("POST", "/people/resume", people.resume, May.WORK),
+    Page("POST", "/people/{id}/member", people.change_member, May.LEAD),
+    Page("POST", "/people/{id}/shifts", people.set_shifts, May.LEAD),
+    Page("POST", "/people/{id}/absence", people.add_absence, May.WORK),
+    Page("POST", "/people/{id}/absence/{absence}/end", people.end_absence, May.WORK),
+    Page("POST", "/people/{id}/link", people.make_link, May.LEAD),
+    Page("POST", "/people/{id}/roles", people.give_roles, May.OPERATE),
+    Page("POST", "/people/{id}/close", people.close_person, May.LEAD),
+    Page("GET", "/me", oneself.page, May.SEE),
+    Page("POST", "/me/calendar", oneself.make_feed, May.WORK),
+    Page("POST", "/me/calendar/revoke", oneself.end_feed, May.WORK),
+    Page("POST", "/me/sessions/{id}/end", oneself.end_session, May.WORK),
+    Page("POST", "/me/sessions/end", oneself.end_others, May.WORK),
+    Page("GET", "/audit", oneself.audit_page, May.OPERATE),
+    Page("GET", "/evenness", evenness.page, May.SEE),
     Page("GET", "/requests/{id}", request_pages.request_page, May.SEE),
     Page("POST", "/requests/{id}/messages", conversation.reply, May.WORK, max_upload=MAX_UPLOAD),
     Page("GET", "/messages/{id}/html", conversation.html_page, May.SEE),
@@ -58,6 +100,7 @@ PAGES: Sequence[Page] = (
     Page("POST", "/webhooks/failed/{id}", setup.again, May.OPERATE),
     Page("POST", "/orders/{id}/shipments", order_forms.attach, May.WORK),
     Page("POST", "/shipments/{id}/refresh", order_forms.refresh, May.WORK),
+    Page("GET", "/forgot", signin.forgot, None),
     Page("GET", "/sign-in", signin.sign_in_form, None),
     Page("POST", "/sign-in", signin.sign_in, None),
     Page("POST", "/sign-out", signin.sign_out, None),
@@ -96,6 +139,12 @@ _TELL = N_("It is in the log. Reload the page; if it happens again, tell your ad
 
 def workspace_routes(app: web.Application) -> None:
     """Add the pages to the application."""
+    boards = app[live.BOARDS] = live.Boards(app[SERVICES])
+
+    async def let_go(_app: web.Application) -> None:
+        await boards.close()
+
+    app.on_shutdown.append(let_go)
     app[signin.HASHING] = asyncio.Semaphore(signin.HASHING_AT_ONCE)
     for page in (*PAGES, *(DEMO_PAGES if app[SERVICES].demo else ())):
         app.router.add_route(page.method, page.path, bound(page))

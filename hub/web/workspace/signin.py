@@ -30,6 +30,7 @@ _TOO_MANY = N_("Too many tries. Wait 15 minutes, or ask your administrator for a
 _SHORT = N_("Choose at least 10 characters.")
 _LONG = N_("Choose at most 200 characters.")
 _DIFFERENT = N_("The two passwords differ.")
+_NOBODY = Actor("sign-in", frozenset())
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -58,6 +59,7 @@ async def sign_in(visit: Visit) -> web.Response:
     password = form.values.get("password", "")
     keys = [f"login:{login}", f"address:{visit.address}"]
     if not await visit.write(lambda tx: _count_try(tx, keys)):
+        await visit.write(lambda tx: access.write_audit(tx, _NOBODY, "sign_in_stopped", ""))
         form.message = visit.words.t(_TOO_MANY)
         return await _sign_in_page(visit, way, 429)
     known = await visit.read(lambda conn: access.password_of(conn, login))
@@ -65,6 +67,8 @@ async def sign_in(visit: Visit) -> web.Response:
     async with visit.request.app[HASHING]:
         fits = await asyncio.to_thread(secrets.check_password, stored, password[: secrets.MAX_PASSWORD + 1])
     if known is None or not fits:
+        target = str(known[0]) if known is not None else ""
+        await visit.write(lambda tx: access.write_audit(tx, _NOBODY, "sign_in_failed", target))
         form.message = visit.words.t(_WRONG)
         return await _sign_in_page(visit, way, 422)
     staff_id = known[0]
@@ -100,10 +104,20 @@ async def sign_out(visit: Visit) -> web.Response:
     """POST /sign-out"""
     signed = visit.signed
     if signed is not None:
-        await visit.write(lambda tx: access.close_session(tx, signed.id))
+        await visit.write(lambda tx: _leave(tx, signed.id, signed.actor))
     answer = visit.redirect("/sign-in", "signed_out")
     answer.del_cookie(SESSION_COOKIE, path="/")
     return answer
+
+
+def _leave(tx: Tx, session_id: int, actor: Actor) -> None:
+    access.close_session(tx, session_id)
+    access.write_audit(tx, actor, "signed_out", str(actor.staff_id))
+
+
+async def forgot(visit: Visit) -> web.Response:
+    """GET /forgot: who can help"""
+    return visit.render("forgot.html")
 
 
 # --- the first password --------------------------------------------------------------------------------
@@ -149,6 +163,8 @@ async def welcome(visit: Visit) -> web.Response:
     def enter(tx: Tx) -> str:
         staff_id = access.use_link(tx, token)
         access.set_password(tx, staff_id, hashed)
+        actor = Actor(f"staff:{staff_id}", frozenset(), staff_id)
+        access.write_audit(tx, actor, "password_set", str(staff_id))
         return _open(tx, visit, staff_id)
 
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -11,19 +12,22 @@ from sqlalchemy.engine import Connection
 from hub.assignment import service
 from hub.db.rows import TaskRow
 from hub.db.tx import Tx
+from hub.kernel.clock import HOUR, Instant
 from hub.kernel.errors import AlreadyClaimed, HubError, InputRejected, NotFound, RuleSaysNo, VersionConflict
 from hub.requests.model import NOTHING_SOLD, UNCHARGED, Closing, Outcome
+from hub.staff.calendar import at_wall, local_date
 from hub.tasks import store
 from hub.tasks.model import TaskState
 from hub.web.api.schemas import EntryOut, WhyOut
 from hub.web.api.tasks import explain
 from hub.web.i18n import N_
-from hub.web.workspace import labels, queries
+from hub.web.workspace import day, labels, queries
 from hub.web.workspace.forms import CHOOSE, take_problems
 from hub.web.workspace.requests import show_task_or_request
 from hub.web.workspace.visit import Visit
 from hub.web.workspace.words import Words
 
+QUICK_HOURS = {"1h": 1, "3h": 3}
 CLOSINGS = frozenset({Outcome.ANSWERED, *NOTHING_SOLD})
 _CHANGED = N_("Somebody changed this meanwhile: look at what is new below, then repeat your step.")
 
@@ -37,8 +41,12 @@ async def my_tasks(visit: Visit) -> web.Response:
     def find(conn: Connection) -> dict[str, Any]:
         teams = queries.team_ids(conn, visit.staff_id)
         waiting, total = queries.queue(conn, None if visit.leads else teams)
+        mine = queries.tasks_of(conn, visit.staff_id)
+        awake = [item for item in mine if item.task.state != TaskState.SNOOZED]
         return {
-            "mine": queries.tasks_of(conn, visit.staff_id),
+            "mine": sorted((day.urgency(item, visit.words.now) for item in awake), key=lambda u: u.order),
+            "snoozed": [item for item in mine if item.task.state == TaskState.SNOOZED],
+            "away": queries.away(conn, visit.staff_id),
             "waiting": waiting,
             "waiting_total": total,
             "teams": queries.teams(conn),
@@ -52,6 +60,8 @@ async def my_tasks(visit: Visit) -> web.Response:
 
 async def all_tasks(visit: Visit) -> web.Response:
     """GET /tasks"""
+    if visit.query("view") == "board":
+        return await board(visit)
     state = visit.query("state") if "state" in visit.request.query else "open"
     if state not in labels.TASK_STATE and state != "open":
         state = ""
@@ -70,6 +80,22 @@ async def all_tasks(visit: Visit) -> web.Response:
         "tasks.html", state=state, assignee=assignee, team=team, before=before, states=states,
         **await visit.read(find),
     )  # fmt: skip
+
+
+async def board(visit: Visit) -> web.Response:
+    """GET /tasks?view=board: a column a state; what is done since midnight."""
+    assignee, team = visit.query_id("assignee"), visit.query_id("team")
+    midnight = at_wall(local_date(Instant(visit.words.now), visit.zone), 0, visit.zone)
+
+    def find(conn: Connection) -> dict[str, Any]:
+        return {
+            "columns": queries.board(conn, assignee_id=assignee, team_id=team, done_since=midnight),
+            "people": queries.names(conn),
+            "choices": queries.active_people(conn),
+            "teams": queries.teams(conn),
+        }
+
+    return visit.render("board.html", assignee=assignee, team=team, **await visit.read(find))
 
 
 # --- verbs ---------------------------------------------------------------------------------------------
@@ -191,6 +217,47 @@ def void(tx: Tx, visit: Visit, task_id: int) -> TaskRow:
     )  # fmt: skip
 
 
+def snooze(tx: Tx, visit: Visit, task_id: int) -> TaskRow:
+    """Put it off: for some hours, to the next morning, or to a moment."""
+    until = _until(visit, tx.now)
+    if until is None:
+        visit.form.problem("until", CHOOSE)
+    visit.form.check()
+    assert until is not None
+    return service.snooze(tx, visit.actor, task_id, until, expected_version=visit.form.version())
+
+
+def _until(visit: Visit, now: Instant) -> Instant | None:
+    quick = visit.form.line("for")
+    if quick in QUICK_HOURS:
+        return Instant(now + QUICK_HOURS[quick] * HOUR)
+    if quick == "morning":
+        tomorrow = local_date(now, visit.zone) + timedelta(days=1)
+        return at_wall(tomorrow, 9 * 60, visit.zone)
+    return visit.form.moment("until", visit.zone)
+
+
+def reopen(tx: Tx, visit: Visit, task_id: int) -> TaskRow:
+    """It was not done after all."""
+    return service.reopen(tx, visit.actor, task_id, expected_version=visit.form.version())
+
+
+def undo_void(tx: Tx, visit: Visit, task_id: int) -> TaskRow:
+    """It was no spam after all."""
+    return service.undo_void(tx, visit.actor, task_id, expected_version=visit.form.version())
+
+
+def to_team(tx: Tx, visit: Visit, task_id: int) -> TaskRow:
+    """To another team."""
+    team = visit.form.identifier("team")
+    if team is None:
+        visit.form.problem("team", CHOOSE)
+    visit.form.check()
+    assert team is not None
+    reason = visit.form.line("reason")
+    return service.to_team(tx, visit.actor, task_id, team, reason, expected_version=visit.form.version())
+
+
 # --- why -----------------------------------------------------------------------------------------------
 
 
@@ -218,12 +285,8 @@ def why_sentence(words: Words, task: TaskRow, entries: list[EntryOut], people: d
         return words.count(
             "%(num)s person could take it.", "%(num)s people could take it.", len(last.eligible)
         ) + " " + words.t(N_("%(name)s had the most credit and got it."), name=taker)  # fmt: skip
-    if last.event in {"claim", "intercept"}:
-        return words.t(N_("%(name)s took it."), name=taker)
-    if last.event in {"by_hand", "reassign"}:
-        return words.t(N_("A colleague gave it to %(name)s."), name=taker)
-    if last.event == "void":
-        return words.t(N_("It was spam or doubled: whoever held it got the turn back."))
+    if last.event in labels.WHY:
+        return words.t(labels.WHY[last.event], name=taker)
     if task.state == TaskState.WAITING:
         return words.t(N_("It came back to the queue and waits there."))
     return words.t(N_("It came back to the queue."))

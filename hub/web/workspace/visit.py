@@ -100,6 +100,12 @@ class Visit:
         told = self.request.headers.get("X-Forwarded-Proto", "") if self.services.proxies else ""
         return self.request.secure or base.startswith("https://") or told == "https"
 
+    @property
+    def origin(self) -> str:
+        """How this hub is reached: the settings' base_url, else as the browser called it."""
+        base = self.services.loaded.settings.hub.base_url
+        return base.rstrip("/") or f"{'https' if self.secure else 'http'}://{self.request.host}"
+
     def id(self, name: str = "id") -> int:
         """An id of the path. Raises NotFound."""
         try:
@@ -177,7 +183,7 @@ class Upload:
 
 
 VISIT = web.RequestKey("visit", Visit)
-Handler = Callable[[Visit], Awaitable[web.Response]]
+Handler = Callable[[Visit], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +208,10 @@ async def open_visit(request: web.Request) -> Visit:
     return Visit(request, signed)
 
 
-def bound(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
+def bound(page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The route of a page, with its guards."""
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.StreamResponse:
         visit = await open_visit(request)
         request[VISIT] = visit
         if page.may is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -100,6 +100,32 @@ class Words:
     def day_field(self, at: int | None) -> str:
         """For <input type=date>."""
         return self._local(at).date().isoformat() if at is not None else ""
+
+    def clock(self, at: int) -> str:
+        """The time of day."""
+        return self._local(at).strftime("%H:%M")
+
+    def moment_field(self, at: int | None) -> str:
+        """For <input type=datetime-local>."""
+        return self._local(at).strftime("%Y-%m-%dT%H:%M") if at is not None else ""
+
+    def date(self, day: date) -> str:
+        """A calendar day without its year: 25 Nov."""
+        from babel import dates  # noqa: PLC0415
+
+        return dates.format_date(day, "d MMM", locale=self.language)
+
+    def tasks(self, number: float) -> str:
+        """A number of tasks, one decimal."""
+        from babel import numbers  # noqa: PLC0415
+
+        return numbers.format_decimal(number, "0.0", locale=self.language)
+
+    def signed(self, number: float) -> str:
+        """A difference, two decimals, with its sign."""
+        from babel import numbers  # noqa: PLC0415
+
+        return numbers.format_decimal(number, "+0.00;\u22120.00", locale=self.language)
 
     def when(self, at: int) -> str:
         """Today the hour, this year day and hour, else the date."""
@@ -253,6 +279,10 @@ class Words:
     def excluded(self, reason: str) -> str:
         """Why somebody could not be dealt a task."""
         return self.t(labels.EXCLUDED.get(reason, reason))
+
+    def audited(self, action: str) -> str:
+        """What an entry of the audit log tells."""
+        return self.t(labels.AUDIT.get(action, action))
 
     def source(self, source: str) -> str:
         """How a request came in, where no channel brought it."""

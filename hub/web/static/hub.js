@@ -1,0 +1,81 @@
+// Open pages stay fresh, and a keyboard does what buttons do. Everything works without this file too.
+(() => {
+  "use strict";
+
+  const rows = () => [...document.querySelectorAll("[data-row]")];
+  let kept = null;
+  let before = 0;
+  let later = 0;
+
+  // --- what changed: fetch the page's own live part again ------------------------------------------------
+  if (document.querySelector("[data-live]") && "EventSource" in window) {
+    const stream = new EventSource("/live");
+    stream.addEventListener("changed", () => document.body.dispatchEvent(new Event("hub:changed")));
+    window.addEventListener("pagehide", () => stream.close());
+  }
+
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    // Signed out or refused meanwhile: leave what is shown, the next click tells.
+    if (event.detail.xhr.status !== 200 || event.detail.xhr.responseURL.includes("/sign-in")) {
+      event.detail.shouldSwap = false;
+    }
+    // Somebody types, or has a menu open: come again a little later.
+    const part = event.detail.target;
+    if (part.querySelector("details[open], input:focus, select:focus, textarea:focus")) {
+      event.detail.shouldSwap = false;
+      clearTimeout(later);
+      later = setTimeout(() => document.body.dispatchEvent(new Event("hub:changed")), 2000);
+      return;
+    }
+    before = rows().length;
+    kept = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.key : null;
+  });
+  document.body.addEventListener("htmx:afterSwap", () => {
+    if (kept) document.querySelector(`[data-key="${CSS.escape(kept)}"]`)?.focus();
+    const news = document.getElementById("news");
+    if (news && rows().length > before) news.textContent = news.dataset.says;
+  });
+
+  // --- keyboard ------------------------------------------------------------------------------------------
+  const move = (step) => {
+    const all = rows();
+    if (!all.length) return;
+    const at = all.findIndex((row) => row.contains(document.activeElement));
+    const next = all[Math.min(all.length - 1, Math.max(0, at + step))];
+    next.querySelector("a")?.focus();
+    next.scrollIntoView({ block: "nearest" });
+  };
+  const press = (verb) => {
+    const row = rows().find((one) => one.contains(document.activeElement));
+    const button = (row || document).querySelector(`[data-verb="${verb}"]`);
+    if (!button) return;
+    if (button.tagName === "SUMMARY") {
+      button.parentElement.open = true;
+      button.parentElement.querySelector("input:not([type=hidden]),select,button")?.focus();
+    } else button.click();
+  };
+  const named = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+  if (named && named.tagName === "DETAILS") named.open = true;
+  const keys = {
+    j: () => move(1),
+    k: () => move(-1),
+    a: () => press("accept"),
+    c: () => press("claim"),
+    s: () => press("snooze"),
+    d: () => press("complete"),
+    n: () => (location.href = "/requests/new"),
+    "?": () => document.getElementById("keys")?.showModal(),
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.target.closest("input, textarea, select, dialog")) return;
+    const act = Object.hasOwn(keys, event.key) && keys[event.key];
+    if (act) {
+      event.preventDefault();
+      act();
+    }
+  });
+  document.querySelectorAll("[data-shows]").forEach((button) =>
+    button.addEventListener("click", () => document.getElementById(button.dataset.shows)?.showModal()),
+  );
+})();

@@ -1,0 +1,114 @@
+"""One's own page: where one is signed in, the calendar's address; and the audit log for administrators."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy.engine import Connection
+
+from hub.access import store as access
+from hub.access.model import May
+from hub.db.tx import Tx
+from hub.web.workspace import queries
+from hub.web.workspace.queries import PAGE, Listed
+from hub.web.workspace.visit import Visit
+
+
+async def page(visit: Visit) -> web.Response:
+    """GET /me"""
+    return await _page(visit)
+
+
+async def _page(visit: Visit, address: str = "") -> web.Response:
+    def find(conn: Connection) -> dict[str, Any]:
+        return {
+            "sessions": access.sessions_of(conn, visit.staff_id, visit.services.clock.now()),
+            "feed_since": access.feed_since(conn, visit.staff_id),
+        }
+
+    operates = visit.actor.may(May.OPERATE)
+    return visit.render("me.html", address=address, operates=operates, **await visit.read(find))
+
+
+async def make_feed(visit: Visit) -> web.Response:
+    """POST /me/calendar: a new address, shown once"""
+
+    def make(tx: Tx) -> str:
+        access.write_audit(tx, visit.actor, "calendar_made", str(visit.staff_id))
+        return access.make_feed(tx, visit.staff_id)
+
+    return await _page(visit, f"{visit.origin}/calendar/{await visit.write(make)}.ics")
+
+
+async def end_feed(visit: Visit) -> web.Response:
+    """POST /me/calendar/revoke"""
+
+    def end(tx: Tx) -> None:
+        if access.end_feed(tx, visit.staff_id):
+            access.write_audit(tx, visit.actor, "calendar_ended", str(visit.staff_id))
+
+    await visit.write(end)
+    return visit.redirect("/me", "feed_ended")
+
+
+async def end_session(visit: Visit) -> web.Response:
+    """POST /me/sessions/<id>/end"""
+    session_id = visit.id()
+
+    def end(tx: Tx) -> None:
+        access.end_session_of(tx, visit.staff_id, session_id)
+        access.write_audit(tx, visit.actor, "session_ended", str(visit.staff_id))
+
+    await visit.write(end)
+    return visit.redirect("/me", "session_ended")
+
+
+async def end_others(visit: Visit) -> web.Response:
+    """POST /me/sessions/end: all but this one"""
+    assert visit.signed is not None
+    kept = visit.signed.id
+
+    def end(tx: Tx) -> None:
+        access.end_other_sessions(tx, visit.staff_id, kept)
+        access.write_audit(tx, visit.actor, "sessions_ended", str(visit.staff_id))
+
+    await visit.write(end)
+    return visit.redirect("/me", "session_ended")
+
+
+# --- the audit log -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An entry as the page shows it."""
+
+    at: int
+    actor: str
+    action: str
+    target: str
+    details: str
+
+
+async def audit_page(visit: Visit) -> web.Response:
+    """GET /audit"""
+    before = visit.query_id("before")
+
+    def find(conn: Connection) -> dict[str, Any]:
+        rows = access.audit_log(conn, before, PAGE + 1)
+        shown = [Shown(r.at, r.actor, r.action, r.target, _details(r.details)) for r in rows[:PAGE]]
+        older = rows[PAGE - 1].id if len(rows) > PAGE else None
+        return {"found": Listed(shown, older), "people": queries.names(conn)}
+
+    return visit.render("audit.html", before=before, **await visit.read(find))
+
+
+def _details(body: str) -> str:
+    told = json.loads(body)
+    return "; ".join(
+        f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in told.items()
+    )
