@@ -101,6 +101,9 @@ def change_member(
     )
     changed = {"share": member.share, "limit": member.limit, "rules": member.rules.body()}
     note(tx, actor, "staff", staff_id, "member_changed", body={"team": str(team_id), **changed})
+    access.write_audit(
+        tx, actor, "member_changed", str(staff_id), json.dumps({"team": str(team_id), **changed})
+    )
     bench.close()
 
 

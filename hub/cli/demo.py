@@ -10,6 +10,7 @@ import asyncio
 import socket
 import tempfile
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from hub.access.model import Role
 from hub.access.store import add_token
 from hub.app import CLI, opened
 from hub.assignment.members import join_team
+from hub.assignment.schedules import set_weekly
 from hub.cli.run import serve_forever
 from hub.kernel.clock import SystemClock
 from hub.settings import Loaded, build
@@ -38,11 +40,13 @@ SPEED = 300.0
 SECONDS_PER_STEP = 20.0
 FORM_EVERY_S = 12.0
 PEOPLE = (
-    ("Олена Коваль", "seller", 2),
-    ("Ігор Бондар", "seller", 2),
-    ("Марія Шевчук", "seller", 1),
-    ("Андрій Мельник", "head", 1),
+    ("Олена Коваль", "seller", 2, ("08:00", "20:00")),
+    ("Ігор Бондар", "seller", 2, ("07:00", "22:00")),
+    ("Марія Шевчук", "seller", 1, None),  # at night too somebody is there
+    ("Андрій Мельник", "head", 1, None),
 )
+WORKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat")
+SINCE = date(2026, 1, 1)
 GOODS = (
     ("Чоботи зимові, 42", 189_900),
     ("Набір посуду", 74_950),
@@ -98,8 +102,11 @@ def _seed(loaded: Loaded) -> str:
         def seed(tx: Any) -> str:
             if not staff.all_staff(tx.conn):
                 team = staff.team_by_name(tx.conn, "sales")
-                for name, role, share in PEOPLE:
-                    join_team(tx, CLI, team.id, people.add_person(tx, name, [role]), share)
+                for name, role, share, hours in PEOPLE:
+                    staff_id = people.add_person(tx, name, [role])
+                    join_team(tx, CLI, team.id, staff_id, share)
+                    if hours:
+                        set_weekly(tx, CLI, staff_id, {day: [hours] for day in WORKDAYS}, SINCE)
             first = staff.all_staff(tx.conn)[0]
             return add_token(tx, "demo", Role.HEAD, first.id)[1]
 

@@ -1,4 +1,4 @@
-"""hub fairness report | export | verify"""
+"""hub fairness report | export | verify | what-if"""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from hub.cli.frame import FINDING, config_option, fail, guarded, hub_of, json_op
 
 if TYPE_CHECKING:
     from hub.assignment.report import Report
+    from hub.assignment.whatif import Outcome
     from hub.kernel.clock import Instant
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -141,6 +142,58 @@ def fairness_verify(file: Path, as_json: bool) -> None:
         as_json,
         f"{file}: all {verdict.entries} entries follow from the rule and the {verdict.facts} facts before them",
     )
+
+
+@fairness.command("what-if")
+@click.argument("person")
+@click.option("--share", default="", help="another share")
+@click.option("--limit", default="", help="another limit of open tasks; `none` takes it away")
+@click.option("--shift", default="", help='other hours, such as "mon-fri 09:00-18:00, sat 10:00-14:00"')
+@click.option("--team", default="sales", show_default=True, help="name of the team")
+@click.option("--from", "since", type=DAY, help="first day dealt again; by default the beginning")
+@click.option("--to", "until", type=DAY, help="last day; by default today")
+@config_option
+@json_option
+@guarded
+def fairness_what_if(
+    person: str, team: str, since: Any, until: Any, config: str | None, as_json: bool, **tried: str
+) -> None:
+    """Deal a past period again with one change, and show what everybody would have received. Changes nothing."""
+    from hub.assignment.ledger import peek  # noqa: PLC0415
+    from hub.assignment.whatif import NOTHING, change_of, whatif_of  # noqa: PLC0415
+    from hub.staff.store import all_staff, find, team_by_name  # noqa: PLC0415
+
+    with hub_of(config) as hub:
+        zone = ZoneInfo(hub.loaded.settings.hub.timezone)
+        start = _midnight(since.date(), zone) if since else None
+        end = _midnight(until.date(), zone, days=1) if until else None
+
+        def look(conn: Any) -> tuple[Outcome, dict[int, str]]:
+            team_id = team_by_name(conn, team).id
+            roster, who = peek(conn, team_id), find(conn, person)
+            member = roster.by_staff(who.id)
+            if member is None:
+                fail(f"{who.name} is not in {team}")
+            names = {one.id: one.name for one in all_staff(conn)}
+            change = change_of(member.id, **tried)
+            shown = {m.id: names[m.staff_id] for m in roster.members.values()}
+            return whatif_of(conn, team_id, change, start, end), shown
+
+        found, names = hub.db.read_now(look)
+    rows = [
+        {
+            "name": name,
+            "received": was.tasks,
+            "would_have_received": would.tasks,
+            "due": was.due_tasks,
+            "would_have_been_due": would.due_tasks,
+            "most_open": would.most_open,
+        }
+        for member, name in sorted(names.items(), key=lambda one: one[1])
+        for was, would in [(found.was.get(member, NOTHING), found.would.get(member, NOTHING))]
+        if was.due or was.received or would.due or would.received
+    ]
+    show(rows, as_json, f"nothing was dealt in {team} in this time")
 
 
 def _filled(lines: Iterable[str]) -> Iterator[str]:

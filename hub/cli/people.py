@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
@@ -39,6 +40,7 @@ def staff_add(
     as_json: bool,
 ) -> None:
     """Add a person; `hub staff invite` then gives the link with which he signs in."""
+    from hub.access.store import write_audit  # noqa: PLC0415
     from hub.app import CLI  # noqa: PLC0415
     from hub.assignment.members import join_team  # noqa: PLC0415
     from hub.staff import service, store  # noqa: PLC0415
@@ -49,6 +51,7 @@ def staff_add(
             staff_id = service.add_person(tx, name, [role], login)
             if team:
                 join_team(tx, CLI, store.team_by_name(tx.conn, team).id, staff_id, share, limit)
+            write_audit(tx, CLI, "staff_added", str(staff_id), json.dumps({"roles": [role]}))
             return staff_id, store.get(tx.conn, staff_id).login
 
         staff_id, made_login = hub.db.write_now(add)
@@ -98,6 +101,7 @@ def staff_set(
     config: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Change share and limit in a team (joining it where needed), or the roles. PERSON is an id, login or name."""
+    from hub.access.store import write_audit  # noqa: PLC0415
     from hub.app import CLI  # noqa: PLC0415
     from hub.assignment import members  # noqa: PLC0415
     from hub.staff import store  # noqa: PLC0415
@@ -110,6 +114,7 @@ def staff_set(
             record = store.find(tx.conn, person)
             if roles:
                 store.give_roles(tx, record.id, roles)
+                write_audit(tx, CLI, "roles_given", str(record.id), json.dumps({"now": sorted(roles)}))
             if share is not None or limit is not None or no_limit:
                 wanted = store.team_by_name(tx.conn, team)
                 if any(m.team_id == wanted.id for m in record.memberships):
@@ -153,8 +158,8 @@ def staff_close(person: str, config: str | None, as_json: bool) -> None:
 @guarded
 def staff_invite(person: str, config: str | None, as_json: bool) -> None:
     """A one-time link with which a person sets a password and signs in; earlier links end."""
-    from hub.access.store import make_link  # noqa: PLC0415
-    from hub.app import link_address  # noqa: PLC0415
+    from hub.access.store import make_link, write_audit  # noqa: PLC0415
+    from hub.app import CLI, link_address  # noqa: PLC0415
     from hub.kernel.errors import RuleSaysNo  # noqa: PLC0415
     from hub.staff import store  # noqa: PLC0415
 
@@ -164,7 +169,8 @@ def staff_invite(person: str, config: str | None, as_json: bool) -> None:
             record = store.find(tx.conn, person)
             if record.state != "active":
                 raise RuleSaysNo(f"{record.name} works here no more")
-            return record.name, make_link(tx, record.id, "invite")
+            write_audit(tx, CLI, "link_made", str(record.id))
+            return record.name, make_link(tx, record.id, "reset" if record.has_password else "invite")
 
         name, secret = hub.db.write_now(invite)
         address = link_address(hub.loaded, secret)

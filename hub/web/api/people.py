@@ -13,9 +13,10 @@ from hub.access.model import May, Role
 from hub.assignment import members
 from hub.assignment.ledger import peek, team_rules
 from hub.assignment.policy import UNIT, Rules
+from hub.assignment.whatif import NOTHING, change_of, whatif_of
 from hub.db.tx import Tx
-from hub.kernel.clock import MINUTE
-from hub.kernel.errors import FieldProblem, InputRejected
+from hub.kernel.clock import MINUTE, Instant
+from hub.kernel.errors import AccessDenied, FieldProblem, InputRejected
 from hub.staff import service as people
 from hub.staff import store
 from hub.staff.store import StaffRecord
@@ -118,6 +119,98 @@ class FairnessOut(s.Out):
     sum_units: int
     house_thousandths: int
     members: list[BalanceOut]
+
+
+class WhatIfQuery(s.In):
+    """The change that is tried out: of whom, and a share, a limit ("none" takes it away) or shifts."""
+
+    staff_id: s.Id
+    share: s.Name = ""
+    limit: s.Name = ""
+    shift: s.Name = Field("", description="such as `mon-fri 09:00-18:00, sat 10:00-14:00`")
+    start: s.TimeIn | None = None
+    end: s.TimeIn | None = None
+
+
+class WhatIfMemberOut(s.Out):
+    """One member as it was and as it would have been; tasks with three decimals."""
+
+    staff_id: str
+    name: str
+    received: float
+    due: float
+    would_have_received: float
+    would_have_been_due: float
+    most_open: int
+
+
+class WhatIfOut(s.Out):
+    """A past period dealt again with one change; nothing is changed by it."""
+
+    team: str
+    dealt: int
+    to_others: int
+    still_waiting: int
+    members: list[WhatIfMemberOut]
+
+
+def what_if(conn: Connection, call: Call) -> WhatIfOut:
+    """Deal the past again."""
+    asked: WhatIfQuery = call.query
+    team = store.team_by_name(conn, call.params["name"])
+    roster = peek(conn, team.id)
+    member = roster.by_staff(int(asked.staff_id))
+    if member is None:
+        raise InputRejected(
+            "this person is not in the team", [FieldProblem("staff_id", "name an open member")]
+        )
+    change = change_of(member.id, share=asked.share, limit=asked.limit, shift=asked.shift)
+    start = Instant(asked.start) if asked.start is not None else None
+    found = whatif_of(conn, team.id, change, start, Instant(asked.end) if asked.end is not None else None)
+    names = {record.id: record.name for record in store.all_staff(conn)}
+    return WhatIfOut(
+        team=team.name,
+        dealt=found.dealt,
+        to_others=found.others,
+        still_waiting=found.waiting,
+        members=[
+            WhatIfMemberOut(
+                staff_id=str(m.staff_id),
+                name=names.get(m.staff_id, "?"),
+                received=was.tasks,
+                due=was.due_tasks,
+                would_have_received=would.tasks,
+                would_have_been_due=would.due_tasks,
+                most_open=would.most_open,
+            )
+            for m in roster.members.values()
+            for was, would in [(found.was.get(m.id, NOTHING), found.would.get(m.id, NOTHING))]
+            if not m.closed or was.received or would.received
+        ],
+    )
+
+
+class CalendarOut(s.Out):
+    """A new calendar address: its secret path, shown once."""
+
+    path: str
+
+
+def make_calendar(tx: Tx, call: Call) -> CalendarOut:
+    """A new secret calendar address; the one before ends."""
+    members.require_self_or_head(tx, call.actor, call.id())
+    if call.actor.staff_id != call.id():
+        raise AccessDenied("a calendar address is made by its own person")
+    access.write_audit(tx, call.actor, "calendar_made", str(call.id()))
+    return CalendarOut(path=f"/calendar/{access.make_feed(tx, call.id())}.ics")
+
+
+def end_calendar(tx: Tx, call: Call) -> s.Out:
+    """The calendar address ends."""
+    members.require_self_or_head(tx, call.actor, call.id())
+    if access.end_feed(tx, call.id()):
+        access.write_audit(tx, call.actor, "calendar_ended", str(call.id()))
+    return show(store.get(tx.conn, call.id()))
 
 
 def show(record: StaffRecord) -> StaffOut:
@@ -265,5 +358,17 @@ OPERATIONS = (
     Operation(
         method="GET", path="/teams/{name}/fairness", summary="Where everybody stands", tag="staff", may=May.SEE,
         result=FairnessOut, reads=fairness, errors=(404,),
+    ),
+    Operation(
+        method="GET", path="/teams/{name}/what-if", summary="Deal a past period again with one change", tag="staff",
+        may=May.LEAD, query=WhatIfQuery, result=WhatIfOut, reads=what_if, errors=(404,),
+    ),
+    Operation(
+        method="POST", path="/staff/{id}/calendar", summary="A new secret calendar address", tag="staff",
+        may=May.WORK, body=s.Empty, result=CalendarOut, writes=make_calendar, status=201, errors=(404,),
+    ),
+    Operation(
+        method="POST", path="/staff/{id}/calendar/revoke", summary="End the calendar address", tag="staff",
+        may=May.WORK, body=s.Empty, result=StaffOut, writes=end_calendar, errors=(404,),
     ),
 )  # fmt: skip

@@ -19,8 +19,8 @@ from hub.orders import store as orders
 from hub.orders.model import OrderRow
 from hub.orders.stages import Route
 from hub.requests import conversation, replies, store
-from hub.requests.replies import Way, Writer
 from hub.requests.model import UNCHARGED
+from hub.requests.replies import Way, Writer
 from hub.tasks import store as tasks
 from hub.tasks.model import MOVES, TaskState, Verb
 from hub.web.workspace import labels, queries

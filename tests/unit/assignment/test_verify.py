@@ -5,6 +5,7 @@ import json
 import random
 import subprocess
 import sys
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,10 +16,12 @@ from hub.assignment.export import export_lines
 from hub.assignment.policy import UNIT, Rules
 from hub.assignment.report import report
 from hub.assignment.verify import Broken, Verifier
+from hub.assignment.whatif import replay
 from hub.kernel.clock import HOUR, MINUTE, Instant
 from hub.kernel.errors import HubError
 from hub.requests.model import Closing, Outcome
 
+KYIV = ZoneInfo("Europe/Kyiv")
 UNCOVERED = {("header", "name")}
 """What no line proves: the team's name is for people."""
 
@@ -180,6 +183,11 @@ def test_any_history_is_confirmed(make_world, history):
                 continue
         for team in (world.team, world.strict):
             Verifier().run(lines_of(world, team))
+            as_it_was = replay(lines_of(world, team), None, KYIV)  # dealt again without a change
+            assert as_it_was.others == 0
+            assert {m: (t.received, t.due) for m, t in as_it_was.would.items() if t.received or t.due} == {
+                m: (t.received, t.due) for m, t in as_it_was.was.items() if t.received or t.due
+            }
         assert world.findings() == []
     finally:
         world.db.close()

@@ -1,0 +1,172 @@
+"""The pages in a real browser: no violation that axe knows, everything by keyboard, news without reload."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hub.access import store as access
+from hub.access.model import Role
+from hub.web.workspace.routes import PAGES
+from hub.web.workspace.visit import SESSION_COOKIE
+from tests.web.conftest import WebHub
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+NOT_SHOWN = {"/live"}  # a stream
+WIDTHS = {"light": 1280, "dark": 375}
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no chromium (apt-get install chromium)")
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=chromium, args=ARGS)
+        yield launched
+        await launched.close()
+
+
+async def page_of(browser: Browser, web_hub: WebHub, staff_id: int | None, **options: Any) -> Page:
+    """A page of somebody who is signed in; it complains about nothing."""
+    options.setdefault("viewport", {"width": 1280, "height": 800})
+    context = await browser.new_context(base_url=web_hub.url, locale="en-GB", **options)
+    if staff_id is not None:
+        token = web_hub.hub.db.write_now(lambda tx: access.open_session(tx, staff_id, "chromium"))
+        await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": web_hub.url}])
+    page = await context.new_page()
+    page.on("console", lambda message: pytest.fail(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    return page
+
+
+async def everything(web_hub: WebHub) -> tuple[int, dict[str, str]]:
+    """A hub with something on each page: an administrator, and the address of each page of the table."""
+    boss = web_hub.add("Boss", Role.ADMIN)
+    web_hub.add("Olena")
+    for number in range(4):
+        await web_hub.send_form(name="Ivan", phone=f"+38067123450{number}", message=f"Number {number}?")
+    request_id = await web_hub.send_form(name="Lesia", phone="+380671234599", message="Is it in stock?")
+    task = web_hub.task_of(request_id)
+    admin = await web_hub.signed_in(boss)
+    made = await admin.submit(
+        "/orders/new", "/orders/new", name="Ivan", phone="+380671234501", payment="cod", name_0="Boots",
+        quantity_0="1", price_0="100",
+    )  # fmt: skip
+    assert made.path.startswith("/orders/"), made.words[:400]
+    ids = {
+        "/tasks/{id}": task.id,
+        "/tasks/{id}/why": task.id,
+        "/requests/{id}": request_id,
+        "/people/{id}": boss,
+    }
+    found = {}
+    for page in PAGES:
+        if page.method == "GET" and page.path not in NOT_SHOWN:
+            path = page.path.replace("{id}", str(ids.get(page.path, made.path.rpartition("/")[2])))
+            found[page.path] = path.replace("{secret}", web_hub.link(web_hub.add("Newcomer", team=False)))
+    found["board"] = "/tasks?view=board"
+    found["what if"] = "/evenness?period=all&member=1&share=x"
+    found["nothing"] = "/orders/1"
+    return boss, found
+
+
+@pytest.mark.parametrize("scheme", WIDTHS)
+async def test_no_page_has_a_violation_that_axe_knows(browser, web_hub, scheme):
+    """Every GET of the table, signed in where it asks for it; and nothing sticks out to the right."""
+    from axe_playwright_python.async_playwright import Axe
+
+    boss, paths = await everything(web_hub)
+    width, found = WIDTHS[scheme], []
+    for signed in (boss, None):
+        page = await page_of(
+            browser, web_hub, signed, color_scheme=scheme, viewport={"width": width, "height": 800}
+        )
+        for name, path in paths.items():
+            is_open = any(one.path == name and one.may is None for one in PAGES)
+            if (signed is None) != is_open or name == "nothing":
+                continue
+            await page.goto(path)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
+            result = await Axe().run(page)
+            found += [
+                (name, one["id"], [node["html"][:120] for node in one["nodes"]][:3])
+                for one in result.response["violations"]
+            ]
+    assert found == []
+
+
+async def test_a_task_is_found_accepted_and_closed_by_keyboard_alone(browser, web_hub):
+    page = await page_of(browser, web_hub, web_hub.add("Olena"))
+    await web_hub.send_form(name="Ivan", phone="+380671234501", message="Is it in stock?")
+    await page.goto("/")
+    await page.keyboard.press("j")
+    assert await page.locator(":focus").inner_text() == "Is it in stock?"
+    await page.keyboard.press("a")
+    await page.get_by_text("You are working on this task.").wait_for()
+    await page.keyboard.press("d")
+    await page.keyboard.press("Space")  # the first radio: answered
+    await page.keyboard.press("Enter")
+    await page.get_by_text("Closed. Well done.").wait_for()
+
+
+async def test_keys_put_off_and_tell_what_they_do(browser, web_hub):
+    page = await page_of(browser, web_hub, web_hub.add("Olena"))
+    await web_hub.send_form(name="Ivan", phone="+380671234501", message="Is it in stock?")
+    await page.goto("/")
+    await page.keyboard.press("?")
+    await page.get_by_role("dialog").get_by_text("next and previous task").wait_for()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("j")
+    await page.keyboard.press("s")
+    await page.keyboard.press("Enter")  # for an hour
+    await page.get_by_text("Put off. It comes back by itself.").wait_for()
+    await page.keyboard.press("n")
+    await page.get_by_role("heading", name="New request").wait_for()
+
+
+async def test_typing_is_no_command(browser, web_hub):
+    page = await page_of(browser, web_hub, web_hub.add("Olena"))
+    await page.goto("/requests/new")
+    await page.get_by_label("Name").press_sequentially("Nadia and ?")
+    assert await page.get_by_label("Name").input_value() == "Nadia and ?"
+
+
+async def test_a_new_task_appears_within_a_second_without_reload(browser, web_hub):
+    page = await page_of(browser, web_hub, web_hub.add("Olena"))
+    await page.goto("/")
+    await page.evaluate("window.stays = true")
+    await page.wait_for_timeout(500)  # the stream is open
+    started = time.monotonic()
+    await web_hub.send_form(name="Ivan", phone="+380671234501", message="Is it in stock?")
+    await page.get_by_role("link", name="Is it in stock?").wait_for()
+    assert time.monotonic() - started < 1
+    assert await page.evaluate("window.stays")
+
+
+async def test_an_open_menu_is_not_taken_away_by_news(browser, web_hub):
+    page = await page_of(browser, web_hub, web_hub.add("Olena"))
+    await web_hub.send_form(name="Ivan", phone="+380671234501", message="The first")
+    await page.goto("/")
+    await page.get_by_text("Put it off").click()
+    await web_hub.send_form(name="Lesia", phone="+380671234502", message="The second")
+    await page.wait_for_timeout(600)
+    assert await page.get_by_role("button", name="For an hour").is_visible()
+    await page.get_by_text("Put it off").click()
+    await page.get_by_role("link", name="The second").wait_for()
