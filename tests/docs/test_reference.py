@@ -16,7 +16,7 @@ from tests.conftest import CHECKOUT
 from tests.docs.reference import BLOCK, SECTIONS, commands, generated, renewed, settings_of_plugins
 
 AGAIN = "write it anew: python -m tests.docs.reference"
-COMMAND = re.compile(r"^### (hub [a-z ]+)\n(.*?)(?=^### |<!-- end)", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^### (hub [a-z -]+)\n(.*?)(?=^### |<!-- end)", re.MULTILINE | re.DOTALL)
 FIRST_CELL = re.compile(r"^\| `(.*?)` \|", re.MULTILINE)
 GENERATED = ("settings.md", "cli.md", "api.md")
 

@@ -192,7 +192,7 @@ async def test_the_calendar_holds_tasks_next_contacts_and_shifts(web_hub):
     assert any("Is it in stock?" in title and "Ivan Franko" in title for title in titles)
     assert titles.count("Shift") >= 27
     assert b"380671234567" not in body
-    assert all(event["dtstart"].dt < event["dtend"].dt for event in read.walk("VEVENT"))
+    assert all(event.decoded("dtstart") < event.decoded("dtend") for event in read.walk("VEVENT"))
 
 
 async def test_the_same_calendar_is_not_sent_twice(web_hub):

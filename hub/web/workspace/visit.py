@@ -133,7 +133,10 @@ class Visit:
 
     def render(self, template: str, status: int = 200, **context: Any) -> web.Response:
         """A page."""
-        notice = self.request.cookies.get(NOTICE_COOKIE, "")
+        renewed = (
+            "HX-Request" in self.request.headers
+        )  # an open page's own part: the notice is for the next page
+        notice = "" if renewed else self.request.cookies.get(NOTICE_COOKIE, "")
         answer = render.page(
             render.html(self.language, template, self._base(notice) | context), status=status
         )

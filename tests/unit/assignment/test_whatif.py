@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hub.access.model import system
-from hub.assignment import schedules, service
+from hub.assignment import schedules, service, timer
 from hub.assignment.export import export_lines
 from hub.assignment.whatif import UNLIMITED, Change, change_of, replay, shift_of
 from hub.kernel.clock import HOUR, MINUTE, Instant, parse_rfc3339
@@ -96,10 +96,8 @@ def test_a_longer_shift_would_have_taken_the_evenings_tasks(world):
 
 
 def run_timer(world: World) -> None:
-    from hub.assignment import timer
-
     for team_id in world.read(timer.due_teams, world.clock.now()):
-        world.db.write_now(lambda tx, team_id=team_id: timer.run_team(tx, team_id))
+        world.write(timer.run_team, team_id)
 
 
 def test_a_change_is_read_from_words():
