@@ -367,6 +367,8 @@ def build_process(
     channels = hub.db.read_now(lambda conn: channel_accounts(hub.loaded, hub.accounts, conn))
     blobs = blob_store(hub.loaded)
     door = Door(hub.db, channels, blobs, hub.accounts.off, scribe)
+    if scribe is not None:
+        scribe.on_commit = hub.db.writer.ring
     pace = Pace(ZoneInfo(settings.hub.timezone), speed)
     poller = Poller(hub.db, hub.accounts.carriers, pace)
     objects = {name: one.channel for name, one in channels.items()}

@@ -159,9 +159,7 @@ class Writer:
         self._down: str | None = None
         self._watching = False
         self._stopping = False
-        self.on_commit: set[Callable[[], None]] = (
-            set()
-        )  # called in the writer's thread: be quick, raise nothing
+        self.on_commit: set[Callable[[], None]] = set()  # called in any thread: be quick, raise nothing
         self.batches = 0
         self.batched = 0
         self.longest_wait_s = 0.0
@@ -378,9 +376,13 @@ class Writer:
             raise
         if connection.in_transaction():  # where Core ran statements it believes to be in one still
             connection.rollback()
-        for ring in tuple(self.on_commit):
-            ring()
+        self.ring()
         return result
+
+    def ring(self) -> None:
+        """Something was committed, here or by the scribe: whoever watches looks again. From any thread."""
+        for watcher in tuple(self.on_commit):
+            watcher()
 
     def _driver_commit(self, connection: Connection, driver: Any) -> None:
         try:

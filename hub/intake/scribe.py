@@ -83,6 +83,7 @@ class Scribe:
         self._socket = ours
         self._pid = pid
         self.node: NodeLease | None = None
+        self.on_commit: Callable[[], None] = lambda: None  # called in the loop when the scribe has committed
         self._unanswered: dict[int, tuple[asyncio.Future[Result], int]] = {}
         self._bytes = 0
         self._serial = 0
@@ -197,6 +198,7 @@ class Scribe:
             self._bytes -= size
             if not future.done():  # else its caller went away; the work is done all the same
                 _settle(future, said)
+        self.on_commit()
 
     def _lost(self) -> None:
         self._gone.set()
