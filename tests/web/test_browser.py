@@ -137,9 +137,11 @@ async def test_keys_put_off_and_tell_what_they_do(browser, web_hub):
     await page.keyboard.press("?")
     await page.get_by_role("dialog").get_by_text("next and previous task").wait_for()
     await page.keyboard.press("Escape")
+    await page.get_by_role("dialog").wait_for(state="hidden")
     await page.keyboard.press("j")
     await page.keyboard.press("s")
-    await page.keyboard.press("Enter")  # for an hour
+    await page.locator("button[value='1h']:focus").wait_for()
+    await page.keyboard.press("Enter")
     await page.get_by_text("Put off. It comes back by itself.").wait_for()
     await page.keyboard.press("n")
     await page.get_by_role("heading", name="New request").wait_for()

@@ -68,7 +68,7 @@
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest("input, textarea, select, dialog")) return;
+    if (event.target.closest("input, textarea, select, dialog[open]")) return;
     const act = Object.hasOwn(keys, event.key) && keys[event.key];
     if (act) {
       event.preventDefault();
