@@ -130,12 +130,14 @@ class ChannelContract(NetworkChecks):
 
     plugin     what the plugin registers; settings: keys of a valid account
     secrets    values of the settings that may never be shown; looked for in logs and errors
+    depends_on_settings   capabilities that these settings switch off although the method is there
     signature  how deliveries are signed; None = they are not
     pages      paths below /in/<account> that `page` answers; empty where the channel has none
     """
 
     signature: ClassVar[Signature | None] = None
     pages: ClassVar[Sequence[str]] = ()
+    depends_on_settings: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -274,6 +276,8 @@ class ChannelContract(NetworkChecks):
         for capability, method in {**methods, "has_page": "page"}.items():
             own = getattr(type(channel), method) is not getattr(Channel, method)
             able = bool(getattr(channel.capabilities, capability))
+            if capability in self.depends_on_settings and own and not able:
+                continue
             assert own == able, f"{capability} is {able}, and `{method}` is {'there' if own else 'not there'}"
         assert channel.capabilities.silence_s > 0
         assert channel.capabilities.files >= 0

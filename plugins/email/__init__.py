@@ -1,0 +1,1 @@
+"""E-mail: reads mailboxes over IMAP, answers over SMTP."""
