@@ -62,6 +62,7 @@ class ChannelCapabilities:
     sends_first        can write to somebody who has never written (mail); others only answer; since SDK 1.1
     writes_to          which address of a person `send` needs: "channel_id", "email" or "phone"; since SDK 1.1
     files              the largest file that can be sent, bytes; 0 = none; since SDK 1.1
+    files_by_url       the provider fetches files itself: `OutgoingFile.url` must be filled (Viber); since SDK 1.1
     buttons            takes buttons; since SDK 1.1
     registers          has a web hook to set and to take away (`open_webhook`); since SDK 1.1
     silence_s          after so many seconds without a successful pull or check the account alarms; since SDK 1.1
@@ -76,6 +77,7 @@ class ChannelCapabilities:
     sends_first: bool = False
     writes_to: Literal["channel_id", "email", "phone"] = "channel_id"
     files: int = 0
+    files_by_url: bool = False
     buttons: bool = False
     registers: bool = False
     silence_s: float = 60.0

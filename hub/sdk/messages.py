@@ -252,11 +252,16 @@ class OutgoingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingFile:
-    """A file that goes along."""
+    """A file that goes along.
+
+    url  a public https address of the same bytes, hard to guess and good for days, ending in the name: for channels
+         that say `files_by_url`; "" elsewhere, and where the hub has no public address
+    """
 
     name: str
     media_type: str
     body: bytes = field(repr=False)
+    url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

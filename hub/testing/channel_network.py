@@ -374,7 +374,8 @@ class NetworkChecks(Face):
     @requires("sends")
     def test_a_file_within_the_limit_is_sent(self) -> None:
         if self.built().capabilities.files:
-            file = OutgoingFile(name="рахунок.pdf", media_type="application/pdf", body=b"%PDF-1.4")
+            url = "https://hub.example/f/1/рахунок.pdf" if self.built().capabilities.files_by_url else ""
+            file = OutgoingFile(name="рахунок.pdf", media_type="application/pdf", body=b"%PDF-1.4", url=url)
             assert isinstance(self.sending(Situation.WELL, self.message(files=(file,))), Sent)
 
     # fetch --------------------------------------------------------------------------------------------------

@@ -1,0 +1,64 @@
+"""The keys of `[channels.<account>]` with `plugin = "telegram"`. Each key says what it does in both languages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,100}")
+
+
+def _uk(text: str) -> dict[str, Any]:
+    return {"description_uk": text}
+
+
+class TelegramSettings(BaseModel):
+    """One bot."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token: SecretStr = Field(
+        description="Token of the bot, from BotFather: digits, a colon, letters.",
+        json_schema_extra=_uk("Токен бота від BotFather: цифри, двокрапка, літери."),
+    )
+    mode: Literal["poll", "webhook"] = Field(
+        default="poll",
+        description="How messages come: poll asks for them; webhook needs a public https address of the hub.",
+        json_schema_extra=_uk("Як надходять повідомлення: poll запитує сам; webhook потребує адреси https."),
+    )
+    groups: bool = Field(
+        default=False,
+        description="Takes messages of groups and of a channel's discussion, as far as BotFather lets the bot see.",
+        json_schema_extra=_uk("Приймати повідомлення груп і обговорень каналу, наскільки їх бачить бот."),
+    )
+    channel_posts: bool = Field(
+        default=False,
+        description="Takes posts of channels in which the bot is an administrator as requests.",
+        json_schema_extra=_uk("Вважати зверненнями дописи каналів, де бот є адміністратором."),
+    )
+    take_over: bool = Field(
+        default=False,
+        description="Moves the web hook here although another program has it at present.",
+        json_schema_extra=_uk("Перенести вебхук сюди, хоч зараз ним користується інша програма."),
+    )
+    base_url: str = Field(
+        default="https://api.telegram.org",
+        pattern=r"^https?://",
+        max_length=300,
+        description="Address of the Bot API; a server of your own, or an emulator's address in tests.",
+        json_schema_extra=_uk("Адреса Bot API; власний сервер або адреса емулятора у тестах."),
+    )
+
+    @field_validator("token")
+    @classmethod
+    def _token_has_its_shape(cls, value: SecretStr) -> SecretStr:
+        if not _TOKEN.fullmatch(value.get_secret_value()):
+            raise ValueError("expected the token as BotFather writes it: digits, a colon, letters")
+        return value
+
+    @property
+    def bot_id(self) -> str:
+        """The bot's own id: the digits of the token."""
+        return self.token.get_secret_value().partition(":")[0]

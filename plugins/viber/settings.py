@@ -1,0 +1,89 @@
+"""The keys of `[channels.<account>]` with `plugin = "viber"`. Each key says what it does in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+LANGUAGES = ("uk", "en")
+
+
+def _uk(text: str) -> dict[str, Any]:
+    return {"description_uk": text}
+
+
+def _default_welcome() -> dict[Literal["uk", "en"], str]:
+    return {
+        "uk": "Добрий день! Напишіть, що вас цікавить, і ми відповімо тут.",
+        "en": "Hello! Write what you would like to know, and we will answer here.",
+    }
+
+
+class ViberSettings(BaseModel):
+    """One bot."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token: SecretStr = Field(
+        description="Token of the bot, from partners.viber.com or from your Viber partner.",
+        json_schema_extra=_uk("Токен бота з partners.viber.com або від партнера Viber."),
+    )
+    sender_name: str = Field(
+        min_length=1,
+        max_length=28,
+        description="Name under which your answers appear.",
+        json_schema_extra=_uk("Ім'я, під яким клієнт бачить ваші відповіді."),
+    )
+    sender_avatar: str = Field(
+        default="",
+        max_length=1000,
+        pattern=r"^(https://\S+)?$",
+        description="Address of a picture shown beside the name (https, square, up to 100 kB).",
+        json_schema_extra=_uk("Адреса зображення поряд з ім'ям (https, квадратне, до 100 кБ)."),
+    )
+    welcome: str | dict[Literal["uk", "en"], str] = Field(
+        default_factory=_default_welcome,
+        description="Greets who opens the chat for the first time; one text or one a language, empty: none.",
+        json_schema_extra=_uk(
+            "Вітання тому, хто вперше відкрив чат; один текст або за мовами, порожньо: без нього."
+        ),
+    )
+    welcome_asks_phone: bool = Field(
+        default=False,
+        description="Adds a button to the greeting that shares the customer's own number.",
+        json_schema_extra=_uk("Додає до вітання кнопку, якою клієнт ділиться своїм номером."),
+    )
+    receipts: bool = Field(
+        default=True,
+        description="Takes marks delivered and seen; switch off where they are too many.",
+        json_schema_extra=_uk("Приймати позначки «доставлено» й «переглянуто»; вимкніть, якщо їх забагато."),
+    )
+    take_over: bool = Field(
+        default=False,
+        description="Moves the web hook here although another program has it at present.",
+        json_schema_extra=_uk("Перенести вебхук сюди, хоч зараз ним користується інша програма."),
+    )
+    base_url: str = Field(
+        default="https://chatapi.viber.com",
+        pattern=r"^https?://",
+        max_length=300,
+        description="Address of the API; an emulator's address in tests.",
+        json_schema_extra=_uk("Адреса API; у тестах адреса емулятора."),
+    )
+
+    @field_validator("token")
+    @classmethod
+    def _token_is_one_word(cls, value: SecretStr) -> SecretStr:
+        token = value.get_secret_value()
+        if not token or not token.isascii() or not token.isprintable() or " " in token:
+            raise ValueError("expected the token as Viber shows it: one word of letters, digits and dashes")
+        return value
+
+    def welcome_in(self, language: str) -> str:
+        """The greeting in a language of ours, else in the first one that is written."""
+        if isinstance(self.welcome, str):
+            return self.welcome
+        texts: Mapping[Any, str] = self.welcome
+        return texts.get(language[:2].lower()) or next(iter(texts.values()), "")

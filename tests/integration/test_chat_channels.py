@@ -1,0 +1,101 @@
+"""Telegram and Viber in a real hub: a customer of the emulator writes, gets a task, a reply, and his marks."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hub.testing.emulators.telegram import TelegramEmulator
+from hub.testing.emulators.viber import ViberEmulator
+from tests.integration.hubs import Running, running, until
+
+pytest.importorskip(
+    "telegram", reason='python-telegram-bot is not installed (pip install "omni-hub[telegram]")'
+)
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramEmulator]:
+    emulator = TelegramEmulator()
+    await emulator.start()
+    yield emulator
+    await emulator.stop()
+
+
+@pytest.fixture
+async def viber() -> AsyncIterator[ViberEmulator]:
+    emulator = ViberEmulator(retry_s=0.01)
+    await emulator.start()
+    yield emulator
+    await emulator.stop()
+
+
+@pytest.fixture
+async def hub(
+    hub_url: str, tmp_path: Path, telegram: TelegramEmulator, viber: ViberEmulator
+) -> AsyncIterator[Running]:
+    channels = {
+        "bot": {"plugin": "telegram", "token": telegram.token, "base_url": telegram.base_url},
+        "shop-viber": {
+            "plugin": "viber", "token": viber.token, "sender_name": "Крамниця", "base_url": viber.base_url,
+        },
+    }  # fmt: skip
+    async with running(hub_url, tmp_path, channels=channels, people_named=["Olena"]) as one:
+        yield one
+
+
+async def reply(hub: Running, words: str) -> None:
+    """The seller answers the only request; waits until it has left (marks may be quicker than this look)."""
+    token = hub.token("seller", hub.one("select id from staff where name = 'Olena'"))
+    request_id = hub.one("select id from request")
+    status, said = await hub.api("POST", f"/requests/{request_id}/messages", token, {"text": words})
+    assert status == 201, said
+    left = "select id from message where body = :words and state in ('sent', 'delivered', 'seen')"
+    await until(lambda: hub.rows(left, words=words))
+
+
+async def test_a_telegram_customer_asks_edits_and_is_answered(hub: Running, telegram: TelegramEmulator):
+    customer = telegram.add_customer()
+    telegram.start_chat(customer, "instagram")
+    asked = telegram.say(customer, "Чи є чоботи 42?")
+    telegram.edit(asked, "Чи є чоботи 43?")
+    await until(lambda: hub.rows("select id from message where body = 'Чи є чоботи 43?'"))
+    assert (hub.one("select count(*) from request"), hub.one("select count(*) from task")) == (1, 1)
+    await reply(hub, "Так, є")
+    ((method, told),) = telegram.sent
+    assert (method, told["chat_id"], told["text"]) == ("sendMessage", str(customer.id), "Так, є")
+    # Answered and confirmed: the emulator keeps no update that the hub has stored.
+    await until(lambda: not telegram.updates)
+
+
+async def test_a_customer_who_blocked_the_bot_cannot_be_answered_and_the_seller_is_told(
+    hub: Running, telegram: TelegramEmulator
+):
+    customer = telegram.add_customer()
+    telegram.say(customer, "Скільки коштує?")
+    await until(lambda: hub.rows("select id from task"))
+    customer.blocked = True
+    token = hub.token("seller", hub.one("select id from staff where name = 'Olena'"))
+    request_id = hub.one("select id from request")
+    await hub.api("POST", f"/requests/{request_id}/messages", token, {"text": "120 грн"})
+    await until(lambda: hub.rows("select id from message where body = '120 грн' and state = 'failed'"))
+    _, shown = await hub.api("GET", f"/requests/{request_id}/messages", token)
+    assert "the customer has blocked the bot" in str(shown)
+
+
+async def test_a_viber_customer_asks_is_answered_and_sees_it(hub: Running, viber: ViberEmulator):
+    await hub.process.door.accounts["shop-viber"].channel.open_webhook(f"{hub.base}/in/shop-viber")
+    customer = viber.add_customer()
+    greeting = await viber.open_chat(customer)
+    assert greeting is not None
+    viber.spoil_next("lost_answer")
+    told = await viber.say(customer, "Чи є лампи?")
+    assert told.taken
+    viber.spoil_next("wrong_signature")
+    assert (await viber.say(customer, "Алло?")).statuses == (401, 200)
+    await until(lambda: hub.one("select count(*) from message") == 2)
+    assert (hub.one("select count(*) from request"), hub.one("select count(*) from task")) == (1, 1)
+    await reply(hub, "Так, 625 грн")
+    assert viber.sent[0]["text"] == "Так, 625 грн"
+    await viber.settle()
+    await until(lambda: hub.rows("select id from message where body = 'Так, 625 грн' and state = 'seen'"))
