@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from sqlalchemy.engine import Connection
 
 from hub.access.model import May
@@ -23,6 +24,19 @@ from hub.web.api.registry import Call, Operation
 
 Hours = list[list[str]]
 LONGEST_VIEW = 62 * DAY
+
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def _as_date(value: object) -> object:
+    """YYYY-MM-DD and nothing else: left alone, pydantic takes numbers for seconds since 1970."""
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise ValueError("a date is a text, such as 2026-11-22")
+    return date.fromisoformat(value)
+
+
+Day = Annotated[date, BeforeValidator(_as_date)]
 
 
 class SpanOut(s.Out):
@@ -64,15 +78,15 @@ class WeeklyBody(s.In):
     """A weekly pattern; an interval that ends at or before its start runs into the next day."""
 
     days: dict[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], Hours] = Field(max_length=7)
-    since: date
-    until: date | None = None
+    since: Day
+    until: Day | None = None
     holidays_off: bool = Field(False, strict=True, description="public holidays are days off")
 
 
 class ExceptionBody(s.In):
     """Other hours on one date; none means off."""
 
-    date: date
+    date: Day
     intervals: Hours = Field(max_length=10)
 
 
