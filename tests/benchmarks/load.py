@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -16,8 +17,7 @@ function setup(thread)
   thread_count = thread_count + 1
 end
 function init(args)
-  math.randomseed(os.time() * 1000 + tid)
-  prefix = math.random(1, 9999)
+  prefix = PREFIX
   n = 0
 end
 wrk.method = "POST"
@@ -42,6 +42,10 @@ end
 """
 
 
+_prefixes = itertools.count(1)
+"""One for each run: two runs on one hub must not send the same person's same words, which would join."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """One measurement. `failed`: answers that were no 2xx, and broken connections."""
@@ -60,8 +64,9 @@ def available() -> bool:
 
 def run(url: str, folder: Path, *, connections: int, seconds: int) -> Load:
     """Load one address."""
-    script = folder / "post.lua"
-    script.write_text(SCRIPT, encoding="utf-8")
+    prefix = next(_prefixes)
+    script = folder / f"post-{prefix}.lua"  # a file each: two runs may begin at the same moment
+    script.write_text(SCRIPT.replace("PREFIX", str(prefix)), encoding="utf-8")
     output = subprocess.run(
         ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "-s", str(script), url],
         check=True,
