@@ -47,10 +47,11 @@ i18n: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.benchmarks
 
-# uv if it can be had, plain pip otherwise; both compare every file with its hash
+# uv if it can be had, plain pip otherwise; both compare every file with its hash, and compile what they install:
+# where Python may write no bytecode of its own, a start would take three times as long
 define sync
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q 'uv>=0.9' >/dev/null 2>&1 || true
-	@$(BIN)/python -m uv pip install -q --python $(BIN)/python --require-hashes -r $(1) 2>/dev/null \
+	@$(BIN)/python -m uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r $(1) 2>/dev/null \
 		|| $(BIN)/python -m pip install -q --require-hashes -r $(1)
 endef
 
