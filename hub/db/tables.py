@@ -661,6 +661,14 @@ Index(
     postgresql_where=outbox.c.next_try_at.is_not(None),
 )
 
+Index(
+    "ix_outbox_stuck",  # what a person has to look at; what was sent is never counted
+    outbox.c.lane,
+    outbox.c.state,
+    sqlite_where=text("state IN ('dead', 'uncertain')"),
+    postgresql_where=text("state IN ('dead', 'uncertain')"),
+)
+
 webhook = Table(
     "webhook",
     metadata,

@@ -20,6 +20,7 @@ import queue
 import random
 import threading
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -38,6 +39,7 @@ from hub.db.tx import Tx
 from hub.kernel.clock import Clock
 from hub.kernel.errors import HubError, Unavailable
 from hub.kernel.ids import IdSource
+from hub.kernel.recent import RecentMax
 
 log = structlog.get_logger("hub.db.writer")
 
@@ -46,6 +48,7 @@ RETRIES = 3
 MAX_QUEUED_ITEMS = 5_000
 MAX_QUEUED_BYTES = 64 * 1024 * 1024
 PATIENCE_S = 5.0
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
 class BatchHandler(Protocol):
@@ -162,7 +165,9 @@ class Writer:
         self.on_commit: set[Callable[[], None]] = set()  # called in any thread: be quick, raise nothing
         self.batches = 0
         self.batched = 0
+        self.sizes = [0] * (len(SIZES) + 1)
         self.longest_wait_s = 0.0
+        self._waits = RecentMax()
 
     # --- from any thread ---------------------------------------------------------------------------
 
@@ -187,6 +192,11 @@ class Writer:
     def queued(self) -> int:
         """Items that wait."""
         return self._items
+
+    @property
+    def recent_wait_s(self) -> float:
+        """The longest time that something waited for the writer, in this minute and the one before."""
+        return self._waits.read(time.monotonic())
 
     def put(self, works: Sequence[Work]) -> None:
         """Queue work; what has no room is settled with Unavailable at once."""
@@ -248,8 +258,13 @@ class Writer:
                 break
         works = [self._left.popleft() for _ in range(min(MAX_BATCH, len(self._left)))]
         if works:
-            self.longest_wait_s = max(self.longest_wait_s, time.monotonic() - works[0].queued_at)
+            self._note_wait(time.monotonic(), works[0].queued_at)
         return works, not (self._ending and not self._left and self._queue.empty())
+
+    def _note_wait(self, now: float, since: float) -> None:
+        waited = now - since
+        self.longest_wait_s = max(self.longest_wait_s, waited)
+        self._waits.note(waited, now)
 
     def _receive(self, works: list[Work] | None) -> None:
         if works is None:
@@ -282,6 +297,7 @@ class Writer:
     def _group(self, works: list[Batched]) -> None:
         self.batches += 1
         self.batched += len(works)
+        self.sizes[bisect_left(SIZES, len(works))] += 1
         self._settled(works, self._commit(works))
 
     def _commit(self, works: list[Batched]) -> list[Settled]:

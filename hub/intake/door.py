@@ -66,7 +66,7 @@ class Door:
         self.accounts = accounts
         self.off = off or {}
         self.blobs = blobs
-        self._scribe = scribe
+        self.scribe = scribe
         self._commit = IntakeCommit({name: one.route for name, one in accounts.items()})
         self._parser = Parser(self._parsed, blobs)
         self._limits = {
@@ -100,8 +100,8 @@ class Door:
             raise TooMany(wait_s)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        if self._scribe is not None and self._scribe.works:
-            self._scribe.put(raw, future)
+        if self.scribe is not None and self.scribe.works:
+            self.scribe.put(raw, future)
         else:
             self._parser.put(Job(account, raw, LoopWaiter(loop, future)))
         try:

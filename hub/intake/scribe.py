@@ -23,6 +23,8 @@ import marshal
 import os
 import signal
 import socket
+import time
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +33,7 @@ from typing import Any
 import structlog
 
 from hub.coordination.nodes import NodeLease
-from hub.db.writer import MAX_QUEUED_BYTES, MAX_QUEUED_ITEMS, Batched, BatchHandler, Writer
+from hub.db.writer import MAX_QUEUED_BYTES, MAX_QUEUED_ITEMS, SIZES, Batched, BatchHandler, Writer
 from hub.intake.blobs import BlobStore
 from hub.intake.model import KeyReused, Prepared, Result
 from hub.intake.parser import (
@@ -46,6 +48,7 @@ from hub.intake.parser import (
 )
 from hub.kernel.clock import instant, moment
 from hub.kernel.errors import Unavailable
+from hub.kernel.recent import RecentMax
 from hub.sdk.errors import DeliveryRejected
 from hub.sdk.messages import Outcome, OutcomeKind, RawDelivery
 
@@ -84,7 +87,10 @@ class Scribe:
         self._pid = pid
         self.node: NodeLease | None = None
         self.on_commit: Callable[[], None] = lambda: None  # called in the loop when the scribe has committed
-        self._unanswered: dict[int, tuple[asyncio.Future[Result], int]] = {}
+        self._unanswered: dict[int, tuple[asyncio.Future[Result], int, float]] = {}
+        self._waits = RecentMax()
+        self.sizes = [0] * (len(SIZES) + 1)
+        self.answered = 0
         self._bytes = 0
         self._serial = 0
         self._silent = 0
@@ -123,13 +129,28 @@ class Scribe:
         """False once it has died: then the door does its work."""
         return self._line is not None and not self._gone.is_set()
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._pid
+
+    @property
+    def queued(self) -> int:
+        """Deliveries that it has not answered yet."""
+        return len(self._unanswered)
+
+    @property
+    def recent_wait_s(self) -> float:
+        """The longest time from a delivery's body to its commit, in this minute and the one before."""
+        return self._waits.read(time.monotonic())
+
     def put(self, raw: RawDelivery, future: asyncio.Future[Result]) -> None:
         """Hand over a delivery: one frame for all of a turn of the loop."""
         if len(self._unanswered) >= MAX_QUEUED_ITEMS or self._bytes + len(raw.body) > MAX_QUEUED_BYTES:
             future.set_exception(Unavailable("the hub is overloaded", retry_after_s=2))
             return
         self._serial += 1
-        self._unanswered[self._serial] = future, len(raw.body)
+        self._unanswered[self._serial] = future, len(raw.body), time.monotonic()
         self._bytes += len(raw.body)
         loop = asyncio.get_running_loop()
         if not self._frame:
@@ -193,9 +214,13 @@ class Scribe:
 
     def _answered(self, answers: Sequence[Answer]) -> None:
         self._silent = 0
+        self.answered += len(answers)
+        self.sizes[bisect_left(SIZES, len(answers))] += 1
+        now = time.monotonic()
         for serial, *said in answers:
-            future, size = self._unanswered.pop(serial)
+            future, size, since = self._unanswered.pop(serial)
             self._bytes -= size
+            self._waits.note(now - since, now)
             if not future.done():  # else its caller went away; the work is done all the same
                 _settle(future, said)
         self.on_commit()
@@ -204,7 +229,7 @@ class Scribe:
         self._gone.set()
         if self._line is not None and not self._line.ending:
             log.error("scribe_died", unanswered=len(self._unanswered))
-        for future, _ in self._unanswered.values():
+        for future, _, _ in self._unanswered.values():
             if not future.done():
                 future.set_exception(
                     Unavailable("the hub lost its writing process: it may or may not be done")

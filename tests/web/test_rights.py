@@ -15,6 +15,7 @@ ID = "1234567890"
 # Routes that are neither a page nor an operation, and why they are open.
 OPEN = {
     "/healthz", "/readyz",  # tell nothing
+    "/metrics",  # this machine, or a token of an admin: tests/web/test_metrics.py
     "/in/{account}", "/in/{account}/{tail}",  # deliveries: the channel's plugin decides
     f"{PREFIX}/openapi.json", "/api/docs",  # what is in the source anyway
     "/calendar/{secret}.ics",  # the secret is the right
