@@ -53,7 +53,7 @@ from hub.requests.replies import LANE, Writer
 from hub.runtime.files import Files
 from hub.runtime.listeners import Listeners
 from hub.runtime.order_messages import OrderMessages
-from hub.runtime.process import Process
+from hub.runtime.process import Process, Role
 from hub.runtime.replies import ReplySink
 from hub.runtime.watch import Watch
 from hub.sdk.carrier import Carrier
@@ -64,7 +64,7 @@ from hub.shipments.poller import Poller
 from hub.shipments.service import Pace
 from hub.staff import store as staff
 from hub.web.context import Lifecycle, Services, parse_networks
-from hub.web.server import build_web
+from hub.web.server import build_bare, build_web
 
 DEFAULT_TEAM = "sales"
 _SHORT = 40
@@ -72,6 +72,10 @@ _SHORT = 40
 
 class AlreadyServing(HubError):
     """Another `hub serve` has this SQLite file: stop it first, or move to PostgreSQL for several processes."""
+
+
+class OneProcessOnly(HubError):
+    """A hub with an SQLite file is one process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,10 +363,24 @@ def begin_scribe(hub: Hub, scribe: Scribe) -> None:
     scribe.begin(node, ids.reached())
 
 
+def refuse_role(loaded: Loaded, role: Role) -> None:
+    """Raise OneProcessOnly for a part of a hub whose database is a file."""
+    if role is not Role.ALL and sqlite_file(database_url(loaded)) is not None:
+        raise OneProcessOnly(
+            f"--role {role} shares the work with other processes, which needs PostgreSQL: set [database] url "
+            "(`hub db copy` moves what is there), or run `hub serve` without --role"
+        )
+
+
 def build_process(
-    hub: Hub, *, demo: bool = False, speed: float = 1.0, scribe: Scribe | None = None
+    hub: Hub,
+    *,
+    demo: bool = False,
+    speed: float = 1.0,
+    scribe: Scribe | None = None,
+    role: Role = Role.ALL,
 ) -> tuple[Process, web.Application]:
-    """Everything that `hub serve` runs."""
+    """Everything that `hub serve` runs; a worker answers only how it is."""
     settings = hub.loaded.settings
     channels = hub.db.read_now(lambda conn: channel_accounts(hub.loaded, hub.accounts, conn))
     blobs = blob_store(hub.loaded)
@@ -407,8 +425,9 @@ def build_process(
         files=Files(hub.db, objects, blobs),
         tick_s=1.0 if speed > 1 else 5.0,
         scribe=scribe,
+        role=role,
     )
-    return process, build_web(services)
+    return process, build_bare(services) if role is Role.WORKER else build_web(services)
 
 
 def _writer(account: str, channel: Channel) -> Writer:

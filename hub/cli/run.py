@@ -13,9 +13,10 @@ import structlog
 from aiohttp import web
 
 from hub.access.store import make_link
-from hub.app import Hub, begin_scribe, build_process, fork_scribe, link_address, open_hub
+from hub.app import Hub, begin_scribe, build_process, fork_scribe, link_address, open_hub, refuse_role
 from hub.cli.frame import fail
 from hub.intake.scribe import Scribe
+from hub.runtime.process import Role
 from hub.staff import store as staff
 
 if TYPE_CHECKING:
@@ -37,9 +38,12 @@ def serve_forever(
     speed: float = 1.0,
     extra: Any = (),
     beside: Beside | None = None,
+    role: Role = Role.ALL,
 ) -> None:
     """Serve until SIGTERM or SIGINT. `beside` runs next to it with the address (the demo's emulators)."""
-    scribe = fork_scribe(loaded, extra) if not demo else None  # before the database is open
+    refuse_role(loaded, role)
+    takes = not demo and role is not Role.WORKER  # a worker takes no deliveries at /in
+    scribe = fork_scribe(loaded, extra) if takes else None  # before the database is open
     hub = open_hub(loaded, serve=True, extra=extra)
     if scribe is not None:
         begin_scribe(hub, scribe)
@@ -54,6 +58,7 @@ def serve_forever(
                 speed=speed,
                 beside=beside,
                 scribe=scribe,
+                role=role,
             )
         )
     finally:
@@ -69,8 +74,9 @@ async def _serve(
     speed: float,
     beside: Beside | None,
     scribe: Scribe | None,
+    role: Role,
 ) -> None:
-    process, app = build_process(hub, demo=demo, speed=speed, scribe=scribe)
+    process, app = build_process(hub, demo=demo, speed=speed, scribe=scribe, role=role)
     if scribe is not None:
         await scribe.start()
     runner = web.AppRunner(app, access_log=None, handle_signals=False, keepalive_timeout=75)
@@ -88,7 +94,10 @@ async def _serve(
     process.start()
     _calm_collector()
     address = _address(runner, host)
-    await asyncio.to_thread(_greet, hub, address, demo=demo)
+    if role is Role.WORKER:
+        click.echo(f"The worker is at {address}")
+    else:
+        await asyncio.to_thread(_greet, hub, address, demo=demo)
     company = asyncio.create_task(beside(address)) if beside is not None else None
     await stopping.wait()
     log.info("stopping")

@@ -36,7 +36,13 @@ def init(folder: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--role", type=click.Choice(["all", "web", "worker"]), default="all", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(["all", "web", "worker"]),
+    default="all",
+    show_default=True,
+    help="web: intake, workspace and API; worker: what runs behind them; both need PostgreSQL.",
+)
 @click.option("--host", help="Address to listen on (default: [web] host).")
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on (default: [web] port; 0: any)."
@@ -47,14 +53,11 @@ def serve(role: str, host: str | None, port: int | None, config: str | None) -> 
     """Run the hub: intake, workspace, API, and the work behind them."""
     from hub.cli.logs import set_up_logs  # noqa: PLC0415
     from hub.cli.run import serve_forever  # noqa: PLC0415
+    from hub.runtime.process import Role  # noqa: PLC0415
 
     set_up_logs()
     loaded = load_settings(config)
-    if role != "all":
-        fail(
-            "--role web and worker need PostgreSQL and come with several processes: run `hub serve` alone",
-        )
-    serve_forever(loaded, host, port)
+    serve_forever(loaded, host, port, role=Role(role))
 
 
 @click.command()

@@ -7,6 +7,7 @@ due. Each piece runs alone (a slow one is not started twice) and a failure of on
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
@@ -28,6 +29,16 @@ from hub.runtime.watch import Watch
 from hub.shipments.poller import Poller
 
 log = structlog.get_logger("hub.runtime")
+
+Tick = tuple[str, Callable[[], Awaitable[object]], float]
+
+
+class Role(StrEnum):
+    """What a process is for. Several processes need PostgreSQL."""
+
+    ALL = "all"
+    WEB = "web"  # HTTP and intake; nothing in the background but its own housekeeping
+    WORKER = "worker"  # the background work; of HTTP only /healthz, /readyz and /metrics
 
 
 class Life(Protocol):
@@ -53,6 +64,7 @@ class Process:
         files: Files,
         tick_s: float = 5.0,
         scribe: Scribe | None = None,
+        role: Role = Role.ALL,
     ) -> None:
         self._db = db
         self._scribe = scribe
@@ -62,6 +74,7 @@ class Process:
         self._outbox = outbox
         self._life = life
         self._tick_s = tick_s
+        self.role = role
         self.listeners = listeners
         self._watch = watch
         self._files = files
@@ -72,24 +85,35 @@ class Process:
     def start(self) -> None:
         """Start the parser and the ticks; call it in the event loop."""
         self.door.start()
-        ticks: list[tuple[str, Callable[[], Awaitable[object]], float]] = [
-            ("rejections", self.door.flush_rejections, 1.0),
-            ("time", self.timekeeper.tick, 0.25),
-            *((f"outbox:{lane}", partial(self._outbox.drain, lane), 1.0) for lane in self._outbox.lanes),
-            ("watch", self._watch.tick, WATCH_EVERY_S),
-            ("files", self._files.tick, 1.0),
-            ("replay", self.door.replay_due, 2.0),
-            ("poll", self._poller.run_due, self._tick_s),
-            ("node", self._renew, 60.0),
-        ]
+        ticks = [*self._own_ticks(), *(self._background_ticks() if self._works else [])]
         for name, work, every_s in ticks:
             self._scheduler.add_job(
                 self._guarded, "interval", args=(name, work), seconds=every_s, id=name, coalesce=True,
                 max_instances=1, misfire_grace_time=None,
             )  # fmt: skip
         self._scheduler.start()
-        self._scheduler.add_job(self._guarded, args=("watch", self._watch.tick), id="watch:first")
-        self.listeners.start()
+        if self._works:
+            self._scheduler.add_job(self._guarded, args=("watch", self._watch.tick), id="watch:first")
+            self.listeners.start()
+
+    @property
+    def _works(self) -> bool:
+        return self.role is not Role.WEB
+
+    def _own_ticks(self) -> list[Tick]:
+        """What each process does for itself."""
+        return [("rejections", self.door.flush_rejections, 1.0), ("node", self._renew, 60.0)]
+
+    def _background_ticks(self) -> list[Tick]:
+        """What some process has to do; leases and claims keep several from doing it twice."""
+        return [
+            ("time", self.timekeeper.tick, 0.25),
+            *((f"outbox:{lane}", partial(self._outbox.drain, lane), 1.0) for lane in self._outbox.lanes),
+            ("watch", self._watch.tick, WATCH_EVERY_S),
+            ("files", self._files.tick, 1.0),
+            ("replay", self.door.replay_due, 2.0),
+            ("poll", self._poller.run_due, self._tick_s),
+        ]
 
     def begin_stop(self) -> None:
         """Not ready any more, no further ticks; deliveries that are under way go on."""
@@ -100,8 +124,9 @@ class Process:
     async def stop(self) -> None:
         """After the last answer: write what is counted; the caller closes the database afterwards."""
         self.begin_stop()
-        await self._guarded("listeners", self.listeners.stop)
-        await self._guarded("watch", self._watch.release)
+        if self._works:
+            await self._guarded("listeners", self.listeners.stop)
+            await self._guarded("watch", self._watch.release)
         await self._guarded("rejections", self.door.flush_rejections)
         if self._scribe is not None:
             await self._scribe.stop()

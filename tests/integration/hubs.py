@@ -170,8 +170,11 @@ async def running(
 class Served:
     """`hub serve` as a process, on a port of its own, with settings below `folder`."""
 
-    def __init__(self, url: str, folder: Path, *, name: str = "hub", more: str = "") -> None:
+    def __init__(
+        self, url: str, folder: Path, *, name: str = "hub", more: str = "", role: str = "all"
+    ) -> None:
         self.folder = folder
+        self.role = role
         self.config = folder / "config" / f"{name}.toml"
         self.config.parent.mkdir(exist_ok=True)
         self.config.write_text(
@@ -188,13 +191,13 @@ class Served:
         """Start it and wait until it says where it is."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [HUB, "serve", "--config", self.config],
+                [HUB, "serve", "--role", self.role, "--config", self.config],
                 stdout=subprocess.PIPE, stderr=log, text=True, env=environment(),
             )  # fmt: skip
         assert self.process.stdout is not None
         self.starts += 1
         for line in self.process.stdout:
-            found = re.match(r"The hub is at (\S+)", line)
+            found = re.match(r"The (?:hub|worker) is at (\S+)", line)
             if found:
                 self.base = found[1]
                 return
