@@ -912,13 +912,19 @@ shipment = Table(
     _key("actor"),
     _ref("correlation_id"),
     _count("version", 1),
+    _key("announced", default=""),  # furthest status that was announced: never one before it again
+    _key("announced_money", default=""),
+    _at("made_at", null=True),  # when the carrier says the waybill was made: tells a reused number
     UniqueConstraint("number", "account", "order_id"),
 )
 Index("ix_shipment_order", shipment.c.order_id)
+Index("ix_shipment_status", shipment.c.status, shipment.c.id)
+Index("ix_shipment_phase", shipment.c.phase, shipment.c.id)
 Index("ix_shipment_parent", shipment.c.parent_id)
 Index("ix_shipment_updated", shipment.c.updated_at)
 Index(
     "ix_shipment_due",
+    shipment.c.account,
     shipment.c.next_poll_at,
     sqlite_where=shipment.c.next_poll_at.is_not(None),
     postgresql_where=shipment.c.next_poll_at.is_not(None),
@@ -970,12 +976,58 @@ call_budget = Table(
     "call_budget",
     metadata,
     Column("account", String(200), primary_key=True),
-    _at("window_at"),
-    _count("used"),
+    _at("window_at"),  # when the present day began, by the carrier's wall clock
+    _count("used"),  # calls since then
     _at("paused_until_at", null=True),
     _count("slowdowns"),
     _text("reason", null=True),
+    _text("recent", default="[]"),  # JSON: [second, calls] of the last minute
+    _text("flights", default="[]"),  # JSON: [token, until] of calls that are under way
+    _count("pace", 1000),  # thousandths of the budget that are used after the carrier said "slower"
+    _at("paced_at", null=True),
     comment="calls of the present minute and the pause a carrier asked for; shared by all processes",
+)
+
+carrier_list = Table(
+    "carrier_list",
+    metadata,
+    Column("account", String(200)),
+    Column("kind", String(20)),  # changes | documents | transfers
+    _at("reached_at"),  # everything up to here was read
+    _at("next_at"),
+    _text("problem", null=True),
+    PrimaryKeyConstraint("account", "kind"),
+    comment="how far the lists of a carrier's account were read, and when they are read again",
+)
+
+found_waybill = Table(
+    "found_waybill",
+    metadata,
+    _id(),
+    _key("number"),
+    _key("account"),
+    _key("order_reference"),
+    _ref("order_id", null=True),  # the order that it is proposed for
+    _key("why"),  # reference | phone | ""
+    _at("made_at", null=True),
+    _count("cod_minor", None, null=True),
+    _key("currency"),
+    _key("state"),  # open | attached | dismissed
+    _at("created_at"),
+    UniqueConstraint("number", "account"),
+    comment="waybills that the account made and no order has yet",
+)
+Index("ix_found_waybill_order", found_waybill.c.order_id)
+Index("ix_found_waybill_state", found_waybill.c.state, found_waybill.c.id)
+
+track_link = Table(
+    "track_link",
+    metadata,
+    Column("secret", String(60), primary_key=True),  # readable: the seller has to send it
+    Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False),
+    _at("created_at"),
+    UniqueConstraint("order_id"),
+    comment="public tracking pages: one secret address an order",
 )
 
 # --- access ----------------------------------------------------------------------------------------

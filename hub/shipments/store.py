@@ -57,6 +57,9 @@ class ShipmentRow(NamedTuple):
     actor: str
     correlation_id: int
     version: int
+    announced: str = ""
+    announced_money: str = ""
+    made_at: int | None = None
 
 
 def get(conn: Connection, shipment_id: int) -> ShipmentRow:
