@@ -18,7 +18,8 @@ _MAKE = text(
 
 
 def hold(tx: Tx, name: str, owner: str, lasts_ms: int) -> int | None:
-    """Take or keep a lease; the fence, or None while somebody else has it."""
+    """Take or keep a lease, in a transaction of its own; the fence, or None while somebody else has it."""
+    tx.quiet = True
     row = tx.execute(select(lease).where(lease.c.name == name)).one_or_none()
     if row is None:
         return _first(tx, name, owner, lasts_ms)

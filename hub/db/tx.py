@@ -18,14 +18,16 @@ class Tx:
     """One transaction of the writer.
 
     `now` is the same moment for everything in it. A function that gets a Tx may run several times (a
-    conflict repeats the whole transaction), so it must not change anything outside of it.
+    conflict repeats the whole transaction), so it must not change anything outside of it. One that wrote
+    nothing that anybody waits for sets `quiet`: then no open page and no other process is woken by it.
     """
 
-    __slots__ = ("_ids", "conn", "correlation_id", "now")
+    __slots__ = ("_ids", "conn", "correlation_id", "now", "quiet")
 
     def __init__(self, conn: Connection, ids: IdSource, now: Instant) -> None:
         self.conn = conn
         self.now = now
+        self.quiet = False
         self._ids = ids
         self.correlation_id = ids.next()
 

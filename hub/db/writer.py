@@ -381,7 +381,8 @@ class Writer:
             if self._turn is not None:
                 with self._turn:
                     driver.execute("BEGIN IMMEDIATE")
-            result = run(Tx(connection, self.ids, self._clock.now()))
+            tx = Tx(connection, self.ids, self._clock.now())
+            result = run(tx)
             self._driver_commit(connection, driver)
         except BaseException as error:
             if isinstance(error, CommitLost) or classify(error) is Fault.UNAVAILABLE:
@@ -392,7 +393,8 @@ class Writer:
             raise
         if connection.in_transaction():  # where Core ran statements it believes to be in one still
             connection.rollback()
-        self.ring()
+        if not tx.quiet:
+            self.ring()
         return result
 
     def ring(self) -> None:

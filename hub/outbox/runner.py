@@ -155,6 +155,7 @@ def claim(
         )
         _tell(tx, sinks, lost, OutboxState.UNCERTAIN, Uncertain("the hub stopped during the call"))
     taken = [r for r in rows if r not in lost]
+    tx.quiet = not lost  # what was only claimed looks to people as before
     if taken:
         tx.execute(
             update(outbox)

@@ -6,6 +6,7 @@ due. Each piece runs alone (a slow one is not started twice) and a failure of on
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from functools import partial
@@ -15,6 +16,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from hub.coordination.nodes import NodeLease, acquire_node, renew_node
+from hub.coordination.wakeups import Wakeups
 from hub.db.database import Database
 from hub.db.engine import open_engine
 from hub.intake.door import Door
@@ -79,12 +81,15 @@ class Process:
         self._watch = watch
         self._files = files
         self.timekeeper = Timekeeper(db)
+        self._wakeups = None if db.is_sqlite else Wakeups(db)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._failing: set[str] = set()
 
     def start(self) -> None:
         """Start the parser and the ticks; call it in the event loop."""
         self.door.start()
+        if self._wakeups is not None:
+            self._wakeups.start()
         ticks = [*self._own_ticks(), *(self._background_ticks() if self._works else [])]
         for name, work, every_s in ticks:
             self._scheduler.add_job(
@@ -131,6 +136,8 @@ class Process:
         if self._scribe is not None:
             await self._scribe.stop()
         await self._guarded("time", self.timekeeper.release)
+        if self._wakeups is not None:
+            await asyncio.to_thread(self._wakeups.stop)
         self.door.stop()
 
     async def _guarded(self, name: str, work: Callable[[], Awaitable[object]]) -> None:

@@ -1,10 +1,10 @@
 """GET /live: tells open pages that something changed; they then fetch their own part again.
 
 Server-sent events carry ids only, so rights are checked where they always are: when a page is asked for.
-One look into the database serves all pages: at every commit of this process (rings within a tenth of a
-second become one), and each second for what other processes and commands wrote. What changed is read from
-the ledger, whose numbers have no gap within a team, and from the journal, a few seconds back over again,
-because an id made earlier may be committed later.
+One look into the database serves all pages: at every commit of this process or, by PostgreSQL's
+notifications, of another (rings within a tenth of a second become one), and each second for what commands
+wrote. What changed is read from the ledger, whose numbers have no gap within a team, and from the journal, a
+few seconds back over again, because an id made earlier may be committed later.
 """
 
 from __future__ import annotations
