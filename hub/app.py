@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
@@ -48,10 +49,15 @@ from hub.orders import routes
 from hub.orders import store as order_store
 from hub.orders.outgoing import LANE as ORDER_MESSAGE
 from hub.outbox.guarded import WebhookSink
+from hub.outbox.jobs.embedded import Embedded
+from hub.outbox.jobs.port import Handler, Runner
 from hub.outbox.runner import LogSink, OutboxRunner, Sink
+from hub.personal.retention import KIND as RETENTION
+from hub.personal.retention import Retention
 from hub.requests.replies import LANE, Writer
 from hub.runtime.files import Files
 from hub.runtime.listeners import Listeners
+from hub.runtime.nightly import Nightly
 from hub.runtime.order_messages import OrderMessages
 from hub.runtime.process import Process, Role
 from hub.runtime.replies import ReplySink
@@ -67,6 +73,7 @@ from hub.web.context import Lifecycle, Services, parse_networks
 from hub.web.server import build_bare, build_web
 
 DEFAULT_TEAM = "sales"
+RETENTION_AT = time(3, 30)
 _SHORT = 40
 
 
@@ -413,6 +420,7 @@ def build_process(
         demo,
         writers,
     )
+    retention = Retention(hub.db, blobs, settings.retention)
     process = Process(
         hub.db,
         hub.node,
@@ -423,11 +431,22 @@ def build_process(
         listeners=Listeners(hub.db, door, objects),
         watch=Watch(hub.db, objects, settings.hub.base_url),
         files=Files(hub.db, objects, blobs),
+        jobs=_jobs(hub.db, {RETENTION: lambda _job: retention.run()}),
+        nightly=Nightly(hub.db, pace.zone, {RETENTION: RETENTION_AT}),
         tick_s=1.0 if speed > 1 else 5.0,
         scribe=scribe,
         role=role,
     )
     return process, build_bare(services) if role is Role.WORKER else build_web(services)
+
+
+def _jobs(db: Database, handlers: Mapping[str, Handler]) -> Runner:
+    """Who gives out work: this process, or procrastinate where there may be several."""
+    if db.is_sqlite:
+        return Embedded(db, handlers)
+    from hub.outbox.jobs.distributed import Distributed  # noqa: PLC0415 - comes with the extra [postgres]
+
+    return Distributed(db, handlers)
 
 
 def _writer(account: str, channel: Channel) -> Writer:

@@ -102,6 +102,17 @@ class WebSection(Section):
         return value
 
 
+class RetentionSection(Section):
+    """[retention]: after how many days what goes by itself; 0 keeps it for ever. Keys stay in any case."""
+
+    bodies: int = Field(90, ge=0, le=36_500, description="deliveries as they came, once they were understood")
+    documents: int = Field(180, ge=0, le=36_500, description="carriers' raw answers about parcels that ended")
+    conversations: int = Field(0, ge=0, le=36_500, description="texts and files of requests that were closed")
+    effects: int = Field(30, ge=0, le=36_500, description="what was sent, work that was done")
+    access: int = Field(30, ge=0, le=36_500, description="ended sessions, used links, failed sign-ins")
+    audit: int = Field(730, ge=0, le=36_500, description="who did what to settings and people")
+
+
 class TeamSection(Section):
     """[teams.<name>]: seeds a team where it is missing; afterwards the database rules."""
 
@@ -124,6 +135,7 @@ class Settings(BaseSettings):
     hub: HubSection = HubSection()
     database: DatabaseSection = DatabaseSection()
     web: WebSection = WebSection()
+    retention: RetentionSection = RetentionSection()
     teams: dict[str, TeamSection] = Field(default_factory=dict)
     channels: dict[str, dict[str, Any]] = Field(default_factory=dict)
     carriers: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -635,6 +635,47 @@ journal = Table(
 )
 Index("ix_journal_entity", journal.c.entity_id, journal.c.id)
 
+job = Table(
+    "job",
+    metadata,
+    _id(),
+    _key("kind"),
+    _text("payload"),  # JSON
+    _key("order_key"),  # "" stands for none
+    _key("state"),  # ready | busy | done | dead | cancelled
+    _count("attempts"),
+    _at("created_at"),
+    _at("run_at"),
+    _at("lease_until_at", null=True),
+    _key("lease_owner", null=True),
+    _at("done_at", null=True),
+    _text("last_error", null=True),
+    _ref("correlation_id"),
+    comment="work behind the scenes; on PostgreSQL procrastinate says whose turn it is",
+)
+Index(
+    "ix_job_open",
+    job.c.run_at,
+    sqlite_where=text("state IN ('ready', 'busy')"),
+    postgresql_where=text("state IN ('ready', 'busy')"),
+)
+Index(
+    "ix_job_key",
+    job.c.order_key,
+    job.c.id,
+    sqlite_where=text("state IN ('ready', 'busy')"),
+    postgresql_where=text("state IN ('ready', 'busy')"),
+)
+
+planned = Table(
+    "planned",
+    metadata,
+    _key("kind"),
+    _at("at"),
+    PrimaryKeyConstraint("at", "kind"),
+    comment="ticks that were enqueued already, by any process",
+)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import time
+from contextlib import suppress
 from pathlib import Path
 
 INLINE_UP_TO = 64 * 1024
@@ -20,7 +22,8 @@ class BlobStore:
         """Store and fsync; the SHA-256 in hex. Raises OSError (disk full, no right)."""
         name = hashlib.sha256(body).hexdigest()
         path = self._path(name)
-        if path.exists():
+        with suppress(FileNotFoundError):
+            os.utime(path)  # `drop` sees that somebody has need of it
             return name
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{name}.{secrets.token_hex(6)}.part")
@@ -45,6 +48,24 @@ class BlobStore:
             return self._path(name).read_bytes()
         except FileNotFoundError:
             return None
+
+    def drop(self, name: str, idle_s: float = 3_600.0) -> bool:
+        """Remove what no row names, unless somebody has stored the same bytes lately: his row may be on its way.
+
+        The file is moved aside first and then looked at: whoever stores the same bytes either came before, which
+        its time tells, or finds no file and writes another.
+        """
+        path = self._path(name)
+        aside = path.with_name(f"{name}.{secrets.token_hex(6)}.gone")
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return False
+        if time.time() - aside.stat().st_mtime < idle_s:
+            aside.replace(path)
+            return False
+        aside.unlink()
+        return True
 
     def _path(self, name: str) -> Path:
         return self._folder / name[:2] / name[2:4] / name

@@ -22,9 +22,11 @@ from hub.db.engine import open_engine
 from hub.intake.door import Door
 from hub.intake.scribe import Scribe
 from hub.kernel.errors import Unavailable
+from hub.outbox.jobs.port import Runner
 from hub.outbox.runner import OutboxRunner
 from hub.runtime.files import Files
 from hub.runtime.listeners import Listeners
+from hub.runtime.nightly import Nightly
 from hub.runtime.timekeeper import Timekeeper
 from hub.runtime.watch import EVERY_S as WATCH_EVERY_S
 from hub.runtime.watch import Watch
@@ -64,6 +66,8 @@ class Process:
         listeners: Listeners,
         watch: Watch,
         files: Files,
+        jobs: Runner,
+        nightly: Nightly,
         tick_s: float = 5.0,
         scribe: Scribe | None = None,
         role: Role = Role.ALL,
@@ -80,6 +84,8 @@ class Process:
         self.listeners = listeners
         self._watch = watch
         self._files = files
+        self._jobs = jobs
+        self._nightly = nightly
         self.timekeeper = Timekeeper(db)
         self._wakeups = None if db.is_sqlite else Wakeups(db)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
@@ -100,6 +106,7 @@ class Process:
         if self._works:
             self._scheduler.add_job(self._guarded, args=("watch", self._watch.tick), id="watch:first")
             self.listeners.start()
+            self._jobs.start()
 
     @property
     def _works(self) -> bool:
@@ -117,6 +124,8 @@ class Process:
             ("watch", self._watch.tick, WATCH_EVERY_S),
             ("files", self._files.tick, 1.0),
             ("replay", self.door.replay_due, 2.0),
+            ("jobs", self._jobs.tick, self._jobs.look_s),
+            ("nightly", self._nightly.tick, 30.0),
             ("poll", self._poller.run_due, self._tick_s),
         ]
 
@@ -131,6 +140,7 @@ class Process:
         self.begin_stop()
         if self._works:
             await self._guarded("listeners", self.listeners.stop)
+            await self._guarded("jobs", self._jobs.stop)
             await self._guarded("watch", self._watch.release)
         await self._guarded("rejections", self.door.flush_rejections)
         if self._scribe is not None:
