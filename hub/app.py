@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import time
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
@@ -52,6 +53,7 @@ from hub.outbox.guarded import WebhookSink
 from hub.outbox.jobs.embedded import Embedded
 from hub.outbox.jobs.port import Handler, Runner
 from hub.outbox.runner import LogSink, OutboxRunner, Sink
+from hub.personal.erasure import DROP_FILES, drop_files
 from hub.personal.retention import KIND as RETENTION
 from hub.personal.retention import Retention
 from hub.requests.replies import LANE, Writer
@@ -421,6 +423,10 @@ def build_process(
         writers,
     )
     retention = Retention(hub.db, blobs, settings.retention)
+    handlers: dict[str, Handler] = {
+        RETENTION: lambda _job: retention.run(),
+        DROP_FILES: partial(drop_files, hub.db, blobs),
+    }
     process = Process(
         hub.db,
         hub.node,
@@ -431,7 +437,7 @@ def build_process(
         listeners=Listeners(hub.db, door, objects),
         watch=Watch(hub.db, objects, settings.hub.base_url),
         files=Files(hub.db, objects, blobs),
-        jobs=_jobs(hub.db, {RETENTION: lambda _job: retention.run()}),
+        jobs=_jobs(hub.db, handlers),
         nightly=Nightly(hub.db, pace.zone, {RETENTION: RETENTION_AT}),
         tick_s=1.0 if speed > 1 else 5.0,
         scribe=scribe,

@@ -34,6 +34,7 @@ from hub.intake.blobs import BlobStore
 from hub.kernel.clock import DAY, Instant
 from hub.outbox.jobs.port import JobState
 from hub.outbox.model import OutboxState
+from hub.personal.files import drop_unnamed
 from hub.settings import RetentionSection
 
 log = structlog.get_logger("hub.personal")
@@ -67,25 +68,11 @@ class Retention:
             while True:
                 found, blobs = await self._db.write(partial(sweep, before=before))
                 total += found
-                await self._drop(blobs)
+                await drop_unnamed(self._db, self._blobs, blobs)
                 if found < AT_ONCE:
                     break
                 await asyncio.sleep(PAUSE_S)
         return total
-
-    async def _drop(self, names: set[str]) -> None:
-        if names:
-            free = names - await self._db.read(lambda conn: named(conn, names))
-            await asyncio.to_thread(lambda: [self._blobs.drop(name) for name in free])
-
-
-def named(conn: Any, names: set[str]) -> set[str]:
-    """Those files that some row still names."""
-    return {
-        name
-        for column in (t.delivery_body.c.blob, t.attachment.c.blob)
-        for name in conn.execute(select(column).where(column.in_(sorted(names)))).scalars()
-    }
 
 
 Swept = tuple[int, set[str]]

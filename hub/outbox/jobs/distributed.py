@@ -65,7 +65,8 @@ class Distributed(Runner):
         super().__init__(db, handlers, lease=lease)
         self._dead_after_s = dead_after_s
         # Its log lines tell each beginning and end with the arguments; ours tell what a person needs.
-        logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
+        for noisy in ("procrastinate", "psycopg.pool"):
+            logging.getLogger(noisy).setLevel(logging.CRITICAL)
         url = db.url.set(drivername="postgresql")
         self._app = App(
             connector=PsycopgConnector(
@@ -85,8 +86,11 @@ class Distributed(Runner):
         self._stopping.set()
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait_for(self._task, within_s)
+            _, left = await asyncio.wait([self._task], timeout=within_s)
+            if left:
+                log.warning(
+                    "jobs_left_running", after_s=within_s
+                )  # another process follows when the lease is over
 
     async def tick(self) -> None:
         """Tell procrastinate of due work that it does not know."""

@@ -7,12 +7,13 @@ import html
 import orjson
 from aiohttp import web
 
-from hub.web.api import accounts, orders, people, requests, schedules, setup, shipments, tasks
+from hub.web.api import accounts, orders, people, personal, requests, schedules, setup, shipments, tasks
 from hub.web.api.openapi import document
 from hub.web.api.registry import Operation, bound
 
 OPERATIONS: tuple[Operation, ...] = (
     *requests.OPERATIONS,
+    *personal.OPERATIONS,
     *tasks.OPERATIONS,
     *orders.OPERATIONS,
     *shipments.OPERATIONS,

@@ -1,0 +1,149 @@
+"""Erasing a contact: words, files, numbers and names go; keys, sums and what the staff did stay.
+
+    goes     the contact's name, organisation, note, telephones, e-mails, ids in channels; the words, pages and files of
+             all its conversations, also ours; deliveries as they came; notes and free fields of its orders, words of
+             the search; telephones beside parcels, carriers' raw answers; what was sent about it
+    stays    the contact's id, marked as erased; keys of deliveries, so that a late repeat makes nothing new; requests,
+             tasks and ledger without words; orders with lines, sums, payments and their journal (accounts have to be
+             kept, and a changed entry would break its chain)
+
+Refused while something is open: who still waits for an answer or a parcel has not been forgotten. Whoever writes again
+afterwards is a new contact. Files are removed after an hour (a row that names the same bytes may be on its way).
+"""
+
+from __future__ import annotations
+
+import orjson
+from sqlalchemy import and_, delete, or_, select, update
+
+from hub.access import store as access
+from hub.access.model import Actor, May
+from hub.contacts import store as contacts
+from hub.db import tables as t
+from hub.db.database import Database
+from hub.db.lookup import any_of
+from hub.db.tx import Tx
+from hub.intake.blobs import BlobStore
+from hub.kernel.clock import HOUR, MINUTE, Instant
+from hub.kernel.errors import RuleSaysNo
+from hub.outbox.jobs.port import Job, enqueue
+from hub.outbox.model import OutboxState
+from hub.personal.files import drop_unnamed
+from hub.personal.retention import wipe_messages
+
+DROP_FILES = "drop_files"
+AFTER = HOUR + MINUTE
+A_JOB = 200
+
+
+def erase(tx: Tx, actor: Actor, contact_id: int) -> None:
+    """Erase a contact. Raises NotFound; RuleSaysNo while a request or an order of it is open. Again: nothing."""
+    actor.require(May.OPERATE)
+    record = contacts.get(tx.conn, contact_id)
+    if record.row.erased_at is not None:
+        return
+    request_ids, order_ids = _closed(tx, contact_id)
+    blobs = _conversations(tx, contact_id, request_ids)
+    _orders(tx, order_ids)
+    _sent(tx, contact_id, request_ids, order_ids)
+    tx.execute(delete(t.identity).where(t.identity.c.contact_id == contact_id))
+    tx.execute(delete(t.reachability).where(t.reachability.c.contact_id == contact_id))
+    tx.execute(
+        update(t.contact_doubt)
+        .where(
+            or_(t.contact_doubt.c.contact_id == contact_id, t.contact_doubt.c.other_contact_id == contact_id),
+            t.contact_doubt.c.settled_at.is_(None),
+        )
+        .values(settled_at=tx.now)
+    )
+    gone = {"name": "", "organisation": "", "note": "", "language": None, "erased_at": tx.now}
+    contacts.save(tx, contact_id, None, **gone)
+    names = sorted(blobs)
+    for at in range(0, len(names), A_JOB):
+        words = {"names": orjson.dumps(names[at : at + A_JOB]).decode()}
+        enqueue(tx, DROP_FILES, words, run_at=Instant(tx.now + AFTER))
+    access.write_audit(tx, actor, "contact.erased", f"contact:{contact_id}")
+
+
+async def drop_files(db: Database, blobs: BlobStore, work: Job) -> None:
+    """The job that removes the files of what was erased, unless something else names them."""
+    await drop_unnamed(db, blobs, set(orjson.loads(work.payload["names"])))
+
+
+def _closed(tx: Tx, contact_id: int) -> tuple[list[int], list[int]]:
+    """All requests and orders of the contact, none of them open."""
+    requests = tx.execute(
+        select(t.request.c.id, t.request.c.state).where(t.request.c.contact_id == contact_id)
+    ).all()
+    orders = tx.execute(
+        select(t.orders.c.id, t.orders.c.number, t.orders.c.closed_at).where(
+            t.orders.c.contact_id == contact_id
+        )
+    ).all()
+    open_requests = [str(row.id) for row in requests if row.state == "open"]
+    open_orders = [row.number for row in orders if row.closed_at is None]
+    if open_requests or open_orders:
+        raise RuleSaysNo(
+            "something of this contact is still open: close it first, then erase",
+            request_ids=", ".join(open_requests),
+            order_numbers=", ".join(open_orders),
+        )
+    return [row.id for row in requests], [row.id for row in orders]
+
+
+def _conversations(tx: Tx, contact_id: int, request_ids: list[int]) -> set[str]:
+    in_them = any_of(tx.conn, t.message.c.request_id, request_ids)
+    theirs = select(t.message.c.id, t.message.c.delivery_id).where(
+        or_(t.message.c.contact_id == contact_id, in_them)
+    )
+    rows = tx.execute(theirs).all()
+    blobs = wipe_messages(tx, [row.id for row in rows])
+    of_requests = tx.execute(
+        select(t.delivery.c.id).where(any_of(tx.conn, t.delivery.c.request_id, request_ids))
+    ).scalars()
+    deliveries = sorted({row.delivery_id for row in rows if row.delivery_id is not None} | set(of_requests))
+    bodies = any_of(tx.conn, t.delivery_body.c.delivery_id, deliveries)
+    blobs |= {
+        blob
+        for blob in tx.execute(select(t.delivery_body.c.blob).where(bodies)).scalars()
+        if blob is not None
+    }
+    tx.execute(delete(t.delivery_body).where(bodies))
+    tx.execute(
+        update(t.request)
+        .where(any_of(tx.conn, t.request.c.id, request_ids))
+        .values(subject="", source="{}", text_key="", updated_at=tx.now, version=t.request.c.version + 1)
+    )
+    tx.execute(
+        update(t.task)
+        .where(any_of(tx.conn, t.task.c.request_id, request_ids))
+        .values(title="", updated_at=tx.now, version=t.task.c.version + 1)
+    )
+    return blobs
+
+
+def _orders(tx: Tx, order_ids: list[int]) -> None:
+    tx.execute(
+        update(t.orders)
+        .where(any_of(tx.conn, t.orders.c.id, order_ids))
+        .values(note="", fields="{}", updated_at=tx.now, version=t.orders.c.version + 1)
+    )
+    tx.execute(delete(t.order_term).where(any_of(tx.conn, t.order_term.c.order_id, order_ids)))
+    mine = select(t.shipment.c.id).where(any_of(tx.conn, t.shipment.c.order_id, order_ids))
+    shipment_ids = list(tx.execute(mine).scalars())
+    legs = select(t.shipment.c.id).where(any_of(tx.conn, t.shipment.c.parent_id, shipment_ids))
+    shipment_ids = sorted({*shipment_ids, *tx.execute(legs).scalars()})
+    tx.execute(update(t.shipment).where(any_of(tx.conn, t.shipment.c.id, shipment_ids)).values(phone=None))
+    tx.execute(
+        update(t.raw_document)
+        .where(any_of(tx.conn, t.raw_document.c.shipment_id, shipment_ids))
+        .values(body=None)
+    )
+
+
+def _sent(tx: Tx, contact_id: int, request_ids: list[int], order_ids: list[int]) -> None:
+    """Effects that left: their payloads may tell of the contact."""
+    about = [f"contact:{contact_id}"]
+    hooks = [f"%:request:{i}" for i in request_ids] + [f"%:order:{i}" for i in order_ids]
+    told = [t.outbox.c.order_key.in_(about), *(t.outbox.c.order_key.like(one) for one in hooks[:200])]
+    tx.execute(delete(t.outbox).where(and_(t.outbox.c.state == OutboxState.DONE, or_(*told))))
