@@ -37,8 +37,9 @@ _ORPHANS = {
         "SELECT count(*) FROM delivery d LEFT JOIN request r ON r.id = d.request_id "
         "WHERE d.state = 'stored' AND r.id IS NULL"
     ),
-    "deliveries without body": (
-        "SELECT count(*) FROM delivery d LEFT JOIN delivery_body b ON b.delivery_id = d.id WHERE b.delivery_id IS NULL"
+    "deliveries that wait and have no body": (
+        "SELECT count(*) FROM delivery d LEFT JOIN delivery_body b ON b.delivery_id = d.id "
+        "WHERE d.next_try_at IS NOT NULL AND b.delivery_id IS NULL"
     ),
     "identities without contact": (
         "SELECT count(*) FROM identity i LEFT JOIN contact c ON c.id = i.contact_id WHERE c.id IS NULL"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hub import __version__
+from hub.cli.doctor import COMMANDS as DOCTOR
 from hub.cli.fairness import COMMANDS as FAIRNESS
 from hub.cli.operate import COMMANDS as OPERATE
 from hub.cli.people import COMMANDS as PEOPLE
@@ -18,5 +19,5 @@ def main() -> None:
     """Orders from every channel, dealt evenly, followed until goods and money have arrived."""
 
 
-for command in (*SETUP, *PEOPLE, *TRACKING, *OPERATE, *FAIRNESS):
+for command in (*SETUP, *PEOPLE, *TRACKING, *OPERATE, *FAIRNESS, *DOCTOR):
     main.add_command(command)

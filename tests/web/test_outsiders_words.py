@@ -122,7 +122,9 @@ def spoil(tx, order_id, request_id):
         },
     )  # fmt: skip
     tx.execute(text("UPDATE account SET last_error = :bad"), {"bad": EVERYTHING})
-    tx.execute(text("UPDATE request SET subject = :bad WHERE id = :id"), {"bad": EVERYTHING, "id": request_id})
+    tx.execute(
+        text("UPDATE request SET subject = :bad WHERE id = :id"), {"bad": EVERYTHING, "id": request_id}
+    )
 
 
 async def test_no_page_runs_what_an_outsider_wrote(web_hub):
