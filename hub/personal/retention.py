@@ -148,9 +148,9 @@ def _rows(table: Any, key: Any, due: Any) -> Any:
     """A sweep that deletes rows; `due` makes its condition of the moment."""
 
     def sweep(tx: Tx, before: Instant) -> Swept:
-        ids = list(tx.execute(select(key).where(due(before)).limit(AT_ONCE)).scalars())
-        tx.execute(delete(table).where(any_of(tx.conn, key, ids)))
-        return len(ids), set()
+        keys = list(tx.execute(select(key).where(due(before)).distinct().limit(AT_ONCE)).scalars())
+        deleted = tx.changed(delete(table).where(key.in_(keys))) if keys else 0
+        return deleted, set()
 
     return sweep
 

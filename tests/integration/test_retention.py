@@ -118,6 +118,25 @@ async def test_more_than_a_transaction_holds(hub):
     assert hub.rows("SELECT state FROM job") == [("dead",)]
 
 
+async def test_every_kind_goes_on_both_databases(hub):
+    status, _ = await hub.api("POST", "/tasks/1/claim", "wrong-token")
+    assert status == 401
+    old = 1_000 * DAY
+
+    def write(tx):
+        for sql in (
+            "INSERT INTO sign_in_failure (key, count, window_at) VALUES ('login:x', 3, :at)",
+            "INSERT INTO audit (id, actor, action, target, body, at) VALUES (1, 'x', 'y', 'z', '{}', :at)",
+            "INSERT INTO planned (kind, at) VALUES ('night', :at)",
+        ):
+            tx.execute(text(sql), {"at": tx.now - old})
+
+    hub.hub.db.write_now(write)
+    found = await sweep(hub, **dict.fromkeys(RetentionSection.model_fields, 30))
+    assert found.keys() == RetentionSection.model_fields.keys()
+    assert (found["access"], found["audit"], found["effects"]) == (1, 1, 1)
+
+
 async def test_the_night_puts_it_once_and_the_work_is_done(hub):
     [nightly] = [job for job in hub.process._scheduler.get_jobs() if job.id == "nightly"]
     await nightly.func(*nightly.args)

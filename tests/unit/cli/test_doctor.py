@@ -39,7 +39,7 @@ def fill(shop):
         process, _ = build_process(hub)
         process.door.start()
         try:
-            from hub.sdk.channel import RawDelivery
+            from hub.sdk.messages import RawDelivery
 
             body = json.dumps({"name": "Олена", "phone": "+380671234567", "message": "чоботи"}).encode()
             raw = RawDelivery(
