@@ -32,19 +32,24 @@ def main() -> int:
         help="where intake and open_loop store",
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument(
+        "--histories", type=int, metavar="N", help="so many random histories for fairness (1,000; --quick 200)"
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     names = given.names or ["tracking", "fairness", "start", "intake"]
     if NEED_WRK & set(names) and not load.available():
         sys.exit("this benchmark needs wrk (Debian: apt-get install wrk)")
-    results, missed = run(names, given.database, quick=given.quick)
+    results, missed = run(names, given.database, quick=given.quick, histories=given.histories)
     show(results, as_json=given.json)
     if missed:
         print(f"below what must be: {', '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0
 
 
-def run(names: list[str], database: str, *, quick: bool) -> tuple[dict[str, Any], list[str]]:
+def run(
+    names: list[str], database: str, *, quick: bool, histories: int | None = None
+) -> tuple[dict[str, Any], list[str]]:
     """Results by name, and the names of those that miss what must be."""
     results: dict[str, Any] = {}
     missed = []
@@ -54,7 +59,7 @@ def run(names: list[str], database: str, *, quick: bool) -> tuple[dict[str, Any]
         wrong = sum(all_carriers[key] for key in ("differing", "backward", "flaps"))
         missed += ["tracking"] if results["tracking"]["differing"] or wrong else []
     if "fairness" in names:
-        found = results["fairness"] = fairness.measure(200 if quick else 1_000)
+        found = results["fairness"] = fairness.measure(histories or (200 if quick else 1_000))
         uneven = found["largest"] > fairness.MUST_DISTANCE
         slow = found["dealings_per_s_among_50"] < fairness.MUST_PER_S
         missed += ["fairness"] if uneven or slow else []
