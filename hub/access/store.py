@@ -154,6 +154,15 @@ def end_other_sessions(tx: Tx, staff_id: int, kept: int) -> None:
     )
 
 
+def sign_out_everywhere(tx: Tx, actor: Actor, staff_id: int) -> int:
+    """End all sessions of a person, with its line in the audit log; returns how many there were."""
+    ended = len(sessions_of(tx.conn, staff_id, tx.now))
+    if ended:
+        close_sessions_of(tx, staff_id, tokens_too=False)
+        write_audit(tx, actor, "signed_out_everywhere", str(staff_id), f'{{"sessions": {ended}}}')
+    return ended
+
+
 # --- calendar feeds --------------------------------------------------------------------------------------
 
 

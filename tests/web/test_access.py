@@ -129,6 +129,19 @@ async def test_ones_sessions_are_listed_and_ended(web_hub):
     assert (await one.post(f"/me/sessions/{foreign[0].id}/end", {"csrf": token})).status == 404
 
 
+async def test_an_administrator_signs_somebody_out_everywhere(web_hub):
+    seller, boss, head = web_hub.add("Olena"), web_hub.add("Boss", Role.ADMIN), web_hub.add("Head", Role.HEAD)
+    browsers = [await web_hub.signed_in(seller) for _ in range(2)]
+    admin, leads = await web_hub.signed_in(boss), await web_hub.signed_in(head)
+    target = f"/people/{seller}/sessions/end"
+    assert target not in (await leads.get(f"/people/{seller}")).text
+    shown = await admin.submit(f"/people/{seller}", target)
+    assert "Signed out everywhere." in shown.words
+    assert {(await one.get("/")).path for one in browsers} == {"/sign-in"}
+    assert target not in shown.text  # nothing is left to end
+    assert "ended all sessions of a person" in (await admin.get("/audit")).words
+
+
 async def test_a_failed_sign_in_is_in_the_audit_log_without_what_was_typed(web_hub):
     web_hub.add("Olena")
     browser = await web_hub.browser()

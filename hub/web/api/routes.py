@@ -7,7 +7,18 @@ import html
 import orjson
 from aiohttp import web
 
-from hub.web.api import accounts, orders, people, personal, requests, schedules, setup, shipments, tasks
+from hub.web.api import (
+    accounts,
+    orders,
+    people,
+    personal,
+    requests,
+    schedules,
+    sessions,
+    setup,
+    shipments,
+    tasks,
+)
 from hub.web.api.openapi import document
 from hub.web.api.registry import Operation, bound
 
@@ -19,6 +30,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *shipments.OPERATIONS,
     *people.OPERATIONS,
     *schedules.OPERATIONS,
+    *sessions.OPERATIONS,
     *accounts.OPERATIONS,
     *setup.OPERATIONS,
 )

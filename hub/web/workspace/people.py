@@ -140,6 +140,7 @@ async def _person(
 ) -> web.Response:
     """The page of a person; `link` is a one-time link that was made just now."""
     staff_id = visit.id() if staff_id is None else staff_id
+    operates = visit.actor.may(May.OPERATE)
 
     def find(conn: Connection) -> dict[str, Any]:
         person = staff.get(conn, staff_id)
@@ -158,13 +159,14 @@ async def _person(
             "weekly": weekly[-1] if weekly else None,
             "absences": [(row, json.loads(row.body)) for row in absences],
             "open_tasks": queries.tasks_of(conn, staff_id),
+            "sessions": access.sessions_of(conn, staff_id, now) if operates else [],
         }
 
     words = visit.words
     found = await visit.read(find)
     return visit.render(
         "person.html", status, link=link, role_names=role_names(visit),
-        operates=visit.actor.may(May.OPERATE),
+        operates=operates,
         may_touch=may_touch(visit.actor, found["person"].roles),
         mine=staff_id == visit.staff_id,
         day_names=[(key, words.t(title)) for key, title in DAY_NAMES.items()],
@@ -356,6 +358,10 @@ def _give_roles(tx: Tx, visit: Visit) -> None:
     access.write_audit(tx, visit.actor, "roles_given", str(person.id), json.dumps(before))
 
 
+def _sign_out(tx: Tx, visit: Visit) -> None:
+    access.sign_out_everywhere(tx, visit.actor, staff.get(tx.conn, visit.id()).id)
+
+
 def _close(tx: Tx, visit: Visit) -> None:
     person = _require_touch(tx, visit)
     if person.id == visit.staff_id:
@@ -364,6 +370,7 @@ def _close(tx: Tx, visit: Visit) -> None:
 
 
 give_roles = _form("roles", "roles_given", _give_roles)
+sign_out = _form("sign_out", "signed_out_everywhere", _sign_out)
 close_person = _form("close", "person_closed", _close)
 
 

@@ -65,6 +65,7 @@ PAGES: Sequence[Page] = (
     Page("POST", "/people/{id}/absence/{absence}/end", people.end_absence, May.WORK),
     Page("POST", "/people/{id}/link", people.make_link, May.LEAD),
     Page("POST", "/people/{id}/roles", people.give_roles, May.OPERATE),
+    Page("POST", "/people/{id}/sessions/end", people.sign_out, May.OPERATE),
     Page("POST", "/people/{id}/close", people.close_person, May.LEAD),
     Page("GET", "/me", oneself.page, May.SEE),
     Page("POST", "/me/calendar", oneself.make_feed, May.WORK),
