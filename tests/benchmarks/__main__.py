@@ -33,7 +33,10 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument(
-        "--histories", type=int, metavar="N", help="so many random histories for fairness (1,000; --quick 200)"
+        "--histories",
+        type=int,
+        metavar="N",
+        help="so many random histories for fairness (1,000; --quick 200)",
     )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

@@ -120,7 +120,9 @@ async def test_shifts_exceptions_absences_and_pauses_are_set_and_shown(hub, head
     set_now = await post(hub, f"{ann}/shifts", head, weekly)
     assert [one["kind"] for one in set_now["entries"]] == ["weekly"]
     await post(hub, f"{ann}/exceptions", head, {"date": "2031-03-04", "intervals": [["10:00", "11:00"]]})
-    _, shown = await hub.api("GET", f"{ann}/schedule?start=2031-03-03T12:00:00Z&end=2031-03-05T00:00:00Z", own)
+    _, shown = await hub.api(
+        "GET", f"{ann}/schedule?start=2031-03-03T12:00:00Z&end=2031-03-05T00:00:00Z", own
+    )
     assert shown["working"] == [
         {"start": "2031-03-03T20:00:00.000Z", "end": "2031-03-04T04:00:00.000Z"},  # 22:00 to 06:00 in Kyiv
         {"start": "2031-03-04T08:00:00.000Z", "end": "2031-03-04T09:00:00.000Z"},
@@ -219,7 +221,9 @@ async def test_sessions_of_others_are_an_administrators(hub, head):
     assert signed_in(hub, secret)
     admin = hub.token("admin")
     _, listed = await hub.api("GET", f"/staff/{ann}/sessions", admin)
-    await post(hub, f"/staff/{staff_id(hub, 'Bob')}/sessions/{listed['items'][0]['id']}/end", admin, status=404)
+    await post(
+        hub, f"/staff/{staff_id(hub, 'Bob')}/sessions/{listed['items'][0]['id']}/end", admin, status=404
+    )
     assert await post(hub, f"/staff/{ann}/sessions/end", admin) == {"ended": 1}
     assert not signed_in(hub, secret)
     assert (await hub.api("GET", f"/staff/{first_at(1)}/sessions", admin))[0] == 404

@@ -199,6 +199,42 @@ async def test_an_open_page_is_told_of_a_new_task_within_a_second(web_hub):
         assert "Ivan" not in told
 
 
+async def test_boards_that_come_again_share_one_reading_until_something_changes(web_hub, monkeypatch):
+    from hub.web.workspace import queries
+
+    read, real = [], queries.board
+    monkeypatch.setattr(queries, "board", lambda *given, **how: read.append(1) or real(*given, **how))
+    people = [await web_hub.signed_in(web_hub.add(name)) for name in ("Olena", "Taras", "Ivan")]
+    path = "/tasks?view=board"
+
+    async def renew():
+        for person in people:
+            person.headers["HX-Request"] = "true"
+        return [await person.get(path) for person in people]
+
+    await web_hub.send_form(name="Ivan", phone="+380671234501", message="The first")
+    assert all("The first" in one.text for one in await renew())
+    assert len(read) == 3  # no page is open here: nobody would tell, nothing is shared
+    async with people[0].client.get("/live") as stream:
+        await stream.content.readuntil(b"\n\n")
+        read.clear()
+        shown = await renew()
+        assert len(read) == 1
+        assert len({one.text for one in shown}) == 1
+        assert shown[0].text.count('id="live"') == 1
+        assert "<html" not in shown[0].text
+        assert "Olena" in shown[0].text  # who has it
+        assert "csrf" not in shown[0].text
+        await web_hub.send_form(name="Ivan", phone="+380671234502", message="The second")
+        while b"changed" not in await stream.content.readuntil(b"\n\n"):
+            pass
+        assert all("The second" in one.text for one in await renew())
+        assert len(read) == 2
+        ukrainian = await web_hub.signed_in(web_hub.add("Lesia"), "uk")
+        ukrainian.headers["HX-Request"] = "true"
+        assert (await ukrainian.get(path)).text not in {one.text for one in await renew()}
+
+
 async def test_the_stream_ends_with_the_hub(web_hub):
     from hub.web.workspace.live import BOARDS
 

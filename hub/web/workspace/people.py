@@ -159,7 +159,7 @@ async def _person(
             "weekly": weekly[-1] if weekly else None,
             "absences": [(row, json.loads(row.body)) for row in absences],
             "open_tasks": queries.tasks_of(conn, staff_id),
-            "sessions": access.sessions_of(conn, staff_id, now) if operates else [],
+            "sessions": access.sessions_of(conn, staff_id, Instant(now)) if operates else [],
         }
 
     words = visit.words

@@ -21,7 +21,7 @@ from hub.tasks.model import TaskState
 from hub.web.api.schemas import EntryOut, WhyOut
 from hub.web.api.tasks import explain
 from hub.web.i18n import N_
-from hub.web.workspace import day, labels, queries
+from hub.web.workspace import day, labels, live, queries, render
 from hub.web.workspace.forms import CHOOSE, take_problems
 from hub.web.workspace.requests import show_task_or_request
 from hub.web.workspace.visit import Visit
@@ -75,6 +75,10 @@ async def all_tasks(visit: Visit) -> web.Response:
             "teams": queries.teams(conn),
         }
 
+    if visit.renews:
+        return await _part(
+            visit, "tasks_live.html", find, state=state, assignee=assignee, team=team, before=before
+        )
     states = [(key, visit.words.task_state(key).text) for key in labels.TASK_STATE]
     return visit.render(
         "tasks.html", state=state, assignee=assignee, team=team, before=before, states=states,
@@ -95,7 +99,21 @@ async def board(visit: Visit) -> web.Response:
             "teams": queries.teams(conn),
         }
 
+    if visit.renews:
+        return await _part(visit, "board_live.html", find)
     return visit.render("board.html", assignee=assignee, team=team, **await visit.read(find))
+
+
+async def _part(
+    visit: Visit, template: str, find: Callable[[Connection], dict[str, Any]], **context: Any
+) -> web.Response:
+    """The live part alone, which everybody sees alike: made once for all who were told of the same change."""
+
+    async def make() -> str:
+        return visit.part(template, **context, **await visit.read(find))
+
+    boards = visit.request.app[live.BOARDS]
+    return render.page(await boards.shared(f"{visit.language} {visit.request.path_qs}", make))
 
 
 # --- verbs ---------------------------------------------------------------------------------------------

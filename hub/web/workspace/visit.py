@@ -129,14 +129,21 @@ class Visit:
         """One transaction."""
         return await self.services.db.write(run)
 
+    @property
+    def renews(self) -> bool:
+        """Does an open page ask for its own part again? The notice is then for the next page."""
+        return "HX-Request" in self.request.headers
+
+    def part(self, template: str, **context: Any) -> str:
+        """A part of a page as text, without anything of the person who asks."""
+        shared = {"w": self.words, "here": self.request.path_qs}
+        return render.html(self.language, template, shared | context)
+
     # --- answers -------------------------------------------------------------------------------------
 
     def render(self, template: str, status: int = 200, **context: Any) -> web.Response:
         """A page."""
-        renewed = (
-            "HX-Request" in self.request.headers
-        )  # an open page's own part: the notice is for the next page
-        notice = "" if renewed else self.request.cookies.get(NOTICE_COOKIE, "")
+        notice = "" if self.renews else self.request.cookies.get(NOTICE_COOKIE, "")
         answer = render.page(
             render.html(self.language, template, self._base(notice) | context), status=status
         )
