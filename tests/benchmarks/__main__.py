@@ -1,7 +1,7 @@
 """`make bench`: the figures of the project, side by side in one run, medians with spread.
 
-    python -m tests.benchmarks [intake|start|tracking|fairness|open_loop|processes ...]
-                               [--database postgresql] [--quick] [--json]
+    python -m tests.benchmarks [intake|start|tracking|fairness|open_loop|processes|claims|freed|boards ...]
+                               [--database postgresql] [--histories N] [--quick] [--json]
 
 Absolute rates are those of the machine; the ratios are what counts. Exit code 1 where a must is missed.
 """
@@ -13,7 +13,18 @@ import json
 import sys
 from typing import Any
 
-from tests.benchmarks import fairness, intake, load, open_loop, processes, start, tracking
+from tests.benchmarks import (
+    boards,
+    claims,
+    fairness,
+    freed,
+    intake,
+    load,
+    open_loop,
+    processes,
+    start,
+    tracking,
+)
 
 NEED_WRK = frozenset({"intake", "open_loop", "processes"})
 
@@ -23,13 +34,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument(
         "names", nargs="*", metavar="NAME",
-        help="intake, start, tracking, fairness (these by default), open_loop, processes (PostgreSQL alone)",
+        help="intake, start, tracking, fairness (these by default), open_loop, processes (PostgreSQL alone), "
+        "claims, freed, boards",
     )  # fmt: skip
     parser.add_argument(
         "--database",
         choices=["sqlite", "postgresql"],
         default="sqlite",
-        help="where intake and open_loop store",
+        help="where intake, open_loop, claims, freed and boards store",
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument(
@@ -85,7 +97,24 @@ def run(
     if "processes" in names:
         results["processes"] = processes.measure(2 if quick else 4, 2 if quick else 4)
         missed += ["processes"] if results["processes"]["cpu_ratio"] > processes.MUST else []
+    missed += run_people(names, database, results, quick=quick)
     return results, missed
+
+
+def run_people(names: list[str], database: str, results: dict[str, Any], *, quick: bool) -> list[str]:
+    """What the people feel: claiming, places that become free, boards; names of those that miss."""
+    missed = []
+    if "claims" in names:
+        results["claims"] = claims.measure(database, tasks=100 if quick else claims.TASKS)
+        missed += [] if results["claims"]["right"] else ["claims"]
+    if "freed" in names:
+        results["freed"] = freed.measure(database, rounds=1 if quick else 4)
+        missed += ["freed"] if results["freed"]["worst_p99_s"] > freed.MUST_S else []
+    if "boards" in names:
+        results["boards"] = boards.measure(database, changes=10 if quick else 50)
+        late = results["boards"]["told_p99_s"] > boards.MUST_S or results["boards"]["missed"]
+        missed += ["boards"] if late else []
+    return missed
 
 
 def show(results: dict[str, Any], *, as_json: bool) -> None:

@@ -147,13 +147,8 @@ def measure(database: str, *, tasks: int = TASKS) -> dict[str, Any]:
         "processes": processes,
         **counts,
         "right": is_right(counts, SELLERS, tasks) and findings == [],
-        "claims_per_s": round(len_of(counts) / seconds),
+        "claims_per_s": round(counts["claims"] / seconds),
         "seconds": round(seconds, 1),
         "findings": len(findings),
         "must": f"{tasks} winners, 0 doubles",
     }
-
-
-def len_of(counts: dict[str, int]) -> int:
-    """How many claims there were."""
-    return counts["claims"]

@@ -130,6 +130,38 @@ async def test_a_task_is_found_accepted_and_closed_by_keyboard_alone(browser, we
     await page.get_by_text("Closed. Well done.").wait_for()
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_on_a_telephone_one_menu_leads_to_every_page(browser, web_hub, scripts):
+    """By keyboard, without scripts, and nothing scrolls sideways; axe looks at it while it is open."""
+    telephone = {"width": 375, "height": 700}
+    page = await page_of(
+        browser, web_hub, web_hub.add("Olena"), viewport=telephone, java_script_enabled=scripts
+    )
+    await page.goto("/")
+    assert await page.get_by_role("link", name="Evenness").count() == 0
+    await page.get_by_text("Menu").focus()
+    await page.keyboard.press("Enter")
+    links = page.get_by_role("navigation", name="Pages").get_by_role("link")
+    assert await links.all_inner_texts() == ["My day", "All tasks", "Orders", "People", "Evenness"]
+    for box in [await link.bounding_box() for link in await links.all()]:
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 375
+        assert box["height"] >= 44  # a thumb hits it
+    assert await page.get_by_role("button", name="Sign out").count() == 1
+    if scripts:
+        from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
+
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 375
+        assert (await Axe().run(page)).response["violations"] == []
+        await page.keyboard.press("Escape")
+        assert await links.count() == 0
+        assert await page.locator(":focus").inner_text() == "Menu"
+        await page.keyboard.press("Enter")
+    await page.get_by_role("link", name="Evenness").click()
+    await page.get_by_role("heading", name="Evenness").wait_for()
+
+
 async def test_keys_put_off_and_tell_what_they_do(browser, web_hub):
     page = await page_of(browser, web_hub, web_hub.add("Olena"))
     await web_hub.send_form(name="Ivan", phone="+380671234501", message="Is it in stock?")

@@ -75,6 +75,16 @@
       act();
     }
   });
+  // --- the menu of the telephone: away with Escape, or with a touch beside it ------------------------------
+  const menu = document.querySelector(".pages-menu");
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  document.addEventListener("click", (event) => {
+    if (menu && menu.open && !menu.contains(event.target)) menu.open = false;
+  });
   document.querySelectorAll("[data-shows]").forEach((button) =>
     button.addEventListener("click", () => document.getElementById(button.dataset.shows)?.showModal()),
   );
