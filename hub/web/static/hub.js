@@ -10,7 +10,19 @@
   // --- what changed: fetch the page's own live part again ------------------------------------------------
   if (document.querySelector("[data-live]") && "EventSource" in window) {
     const stream = new EventSource("/live");
-    stream.addEventListener("changed", () => document.body.dispatchEvent(new Event("hub:changed")));
+    // The first change at once, a flood of them twice a second.
+    let last = 0;
+    let soon = 0;
+    stream.addEventListener("changed", () => {
+      clearTimeout(soon);
+      soon = setTimeout(
+        () => {
+          last = Date.now();
+          document.body.dispatchEvent(new Event("hub:changed"));
+        },
+        Math.min(500, Math.max(0, last + 500 - Date.now())),
+      );
+    });
     window.addEventListener("pagehide", () => stream.close());
   }
 
