@@ -131,7 +131,7 @@ def serving(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
             [*HUB, "serve", "--port", str(port)], cwd=folder, stdout=log, stderr=log, env=environment()
         )
         try:
-            wait_for(f"http://127.0.0.1:{port}/readyz")
+            wait_for(f"http://127.0.0.1:{port}/readyz", within_s=60)
             yield process
         finally:
             stop(process)

@@ -29,6 +29,7 @@ async def test_of_all_who_claim_at_once_over_three_processes_each_task_has_one_w
     finally:
         for one in served:
             one.kill()
+            print(one.log.read_text(encoding="utf-8")[-2000:])
     assert claims.is_right(counts, SELLERS, TASKS), counts
     assert ledger_audit.problems(hub_url) == []
 
