@@ -10,7 +10,9 @@ from __future__ import annotations
 import multiprocessing
 import random
 import statistics
+import sys
 import time
+from collections.abc import Iterable, Iterator
 from math import ceil
 from typing import Any
 
@@ -66,10 +68,20 @@ def _who_is_there(
         roster.members[number].off = "absent" if away else "" if on_shift else "off_shift"
 
 
+def _told(distances: Iterable[float], histories: int) -> Iterator[float]:
+    """The same, and on a long way how far it has come."""
+    largest = 0.0
+    for number, distance in enumerate(distances, 1):
+        largest = max(largest, distance)
+        if number % 5_000 == 0:
+            print(f"{number} of {histories}: largest {largest:.3f}", file=sys.stderr, flush=True)
+        yield distance
+
+
 def measure_distance(histories: int = 1_000) -> dict[str, Any]:
     """Over many histories, on all cores."""
     with multiprocessing.get_context("spawn").Pool() as pool:
-        found = sorted(pool.imap_unordered(history, range(histories), chunksize=20))
+        found = sorted(_told(pool.imap_unordered(history, range(histories), chunksize=20), histories))
     return {
         "histories": histories,
         "largest": round(found[-1], 3),
