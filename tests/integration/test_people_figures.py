@@ -1,6 +1,7 @@
 """The short forms of `python -m tests.benchmarks claims freed boards`: they count, and time nothing."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -50,10 +51,9 @@ async def test_a_place_that_becomes_free_is_filled_after_each_of_the_seven_event
 async def test_every_open_board_is_told_of_every_change_and_fetches_it(sqlite_url, tmp_path):
     async with running(sqlite_url, tmp_path, ticks=False) as hub:
         sellers = [str(hub.person(name)) for name in ("Ann", "Bob", "Eve")]
+        each = [int(seller) for seller in sellers for _ in range(8)]
         secrets = [
-            hub.hub.db.write_now(lambda tx, who=int(seller): open_session(tx, who, "test"))
-            for seller in sellers
-            for _ in range(8)
+            hub.hub.db.write_now(partial(open_session, staff_id=who, user_agent="test")) for who in each
         ]
         found = await boards.run(hub.base, hub.token("head"), sellers, secrets, changes=3, fetch=True)
     assert found.missed == 0

@@ -150,7 +150,7 @@ async def test_on_a_telephone_one_menu_leads_to_every_page(browser, web_hub, scr
         assert box["height"] >= 44  # a thumb hits it
     assert await page.get_by_role("button", name="Sign out").count() == 1
     if scripts:
-        from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
+        from axe_playwright_python.async_playwright import Axe
 
         assert await page.evaluate("document.documentElement.scrollWidth") <= 375
         assert (await Axe().run(page)).response["violations"] == []

@@ -203,7 +203,12 @@ async def test_boards_that_come_again_share_one_reading_until_something_changes(
     from hub.web.workspace import queries
 
     read, real = [], queries.board
-    monkeypatch.setattr(queries, "board", lambda *given, **how: read.append(1) or real(*given, **how))
+
+    def counted(*given, **how):
+        read.append(1)
+        return real(*given, **how)
+
+    monkeypatch.setattr(queries, "board", counted)
     people = [await web_hub.signed_in(web_hub.add(name)) for name in ("Olena", "Taras", "Ivan")]
     path = "/tasks?view=board"
 

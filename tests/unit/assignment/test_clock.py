@@ -61,7 +61,7 @@ def test_a_clock_that_jumps_both_ways_forgets_nothing_and_deals_nothing_twice(ma
     left = [task for task in stored if task.state in {"waiting", "snoozed"}]
     assert [task for task in left if set(json.loads(task.held_by)) != everybody] == []
     assert all(task.assignee_id is not None for task in stored if task.state in {"assigned", "accepted"})
-    holder = {}
+    holder: dict[int | None, int | None] = {}
     for entry in world.entries():
         before = holder.get(entry.task_id)
         if entry.event in {"deal", "deal_again", "claim", "by_hand", "returning"}:
