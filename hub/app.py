@@ -57,6 +57,7 @@ from hub.personal.erasure import DROP_FILES, drop_files
 from hub.personal.retention import KIND as RETENTION
 from hub.personal.retention import Retention
 from hub.requests.replies import LANE, Writer
+from hub.runtime.account_notices import AccountNotices
 from hub.runtime.files import Files
 from hub.runtime.listeners import Listeners
 from hub.runtime.nightly import Nightly
@@ -439,6 +440,7 @@ def build_process(
         files=Files(hub.db, objects, blobs),
         jobs=_jobs(hub.db, handlers),
         nightly=Nightly(hub.db, pace.zone, {RETENTION: RETENTION_AT}),
+        account_notices=AccountNotices(hub.db, hub.accounts.carriers, settings.hub.language),
         tick_s=1.0 if speed > 1 else 5.0,
         scribe=scribe,
         role=role,

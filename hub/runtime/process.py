@@ -24,6 +24,8 @@ from hub.intake.scribe import Scribe
 from hub.kernel.errors import Unavailable
 from hub.outbox.jobs.port import Runner
 from hub.outbox.runner import OutboxRunner
+from hub.runtime.account_notices import EVERY_S as NOTICES_EVERY_S
+from hub.runtime.account_notices import AccountNotices
 from hub.runtime.files import Files
 from hub.runtime.listeners import Listeners
 from hub.runtime.nightly import Nightly
@@ -68,6 +70,7 @@ class Process:
         files: Files,
         jobs: Runner,
         nightly: Nightly,
+        account_notices: AccountNotices,
         tick_s: float = 5.0,
         scribe: Scribe | None = None,
         role: Role = Role.ALL,
@@ -86,6 +89,7 @@ class Process:
         self._files = files
         self._jobs = jobs
         self._nightly = nightly
+        self._account_notices = account_notices
         self.timekeeper = Timekeeper(db)
         self._wakeups = None if db.is_sqlite else Wakeups(db)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
@@ -105,6 +109,7 @@ class Process:
         self._scheduler.start()
         if self._works:
             self._scheduler.add_job(self._guarded, args=("watch", self._watch.tick), id="watch:first")
+            self._scheduler.add_job(self._guarded, args=("account_notices", self._account_notices.tick), id="account_notices:first")
             self.listeners.start()
             self._jobs.start()
 
@@ -123,6 +128,7 @@ class Process:
             *((f"outbox:{lane}", partial(self._outbox.drain, lane), 1.0) for lane in self._outbox.lanes),
             ("watch", self._watch.tick, WATCH_EVERY_S),
             ("files", self._files.tick, 1.0),
+            ("account_notices", self._account_notices.tick, NOTICES_EVERY_S),
             ("replay", self.door.replay_due, 2.0),
             ("jobs", self._jobs.tick, self._jobs.look_s),
             ("nightly", self._nightly.tick, 30.0),
@@ -142,6 +148,7 @@ class Process:
             await self._guarded("listeners", self.listeners.stop)
             await self._guarded("jobs", self._jobs.stop)
             await self._guarded("watch", self._watch.release)
+            await self._guarded("account_notices", self._account_notices.release)
         await self._guarded("rejections", self.door.flush_rejections)
         if self._scribe is not None:
             await self._scribe.stop()

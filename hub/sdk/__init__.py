@@ -47,6 +47,7 @@ from hub.sdk.messages import (
     Uncertain,
     Verified,
 )
+from hub.sdk.notices import Notice
 from hub.sdk.public import AddressRefused
 from hub.sdk.store import AccountStore
 from hub.sdk.tracking import (
@@ -109,6 +110,7 @@ __all__ = [
     "MoneyStatus",
     "NotReached",
     "NotTracked",
+    "Notice",
     "NumbersRejected",
     "Observation",
     "Outcome",

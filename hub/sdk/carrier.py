@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from hub.sdk.errors import PermanentFailure
 from hub.sdk.host import Host
+from hub.sdk.notices import Notice
 from hub.sdk.tracking import Changes, Documents, Recognition, TrackAnswer, TrackingNumber, Transfers
 from hub.sdk.version import SDK_VERSION
 
@@ -91,6 +92,13 @@ class Carrier(ABC):
     async def check(self) -> str:
         """Try the credentials with the cheapest call; a short sentence on success, raises otherwise."""
         return "this carrier has no check of its own"
+
+    async def notices(self) -> tuple[Notice, ...]:
+        """What somebody has to do before this account fails, such as a key that ends soon. No network.
+
+        Asked each hour; each notice is one alarm of the account, for as long as it is among them. Since SDK 1.1.
+        """
+        return ()
 
     async def close(self) -> None:  # noqa: B027 - optional
         """Let go of connections and threads."""

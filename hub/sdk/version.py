@@ -1,7 +1,7 @@
 """The version of the plugin contract: major.minor, raised as the contract changes.
 
 1.0  forms and tracking
-1.1  pulled channels, replies, files, receipts; changes, documents and transfers of carriers
+1.1  pulled channels, replies, files, receipts; changes, documents, transfers and notices of carriers
 """
 
 SDK_VERSION = "1.1"
