@@ -67,6 +67,21 @@ def kyiv_day(value: object) -> date | None:
     return None if at is None else at.date()
 
 
+def kyiv_now(now_ms: int) -> datetime:
+    """The moment on Kyiv's wall clock. `now_ms`: milliseconds since 1970, UTC."""
+    return datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(KYIV)
+
+
+def wire_day(at: date) -> str:
+    """A day as questions have it: 05.03.2026."""
+    return f"{at:%d.%m.%Y}"
+
+
+def wire_time(at: datetime) -> str:
+    """A moment as questions have it, on Kyiv's wall clock: 05.03.2026 10:40:00."""
+    return f"{at.astimezone(KYIV):%d.%m.%Y %H:%M:%S}"
+
+
 def seconds_to_midnight(now_ms: int) -> float:
     """Seconds until the next day begins in Kyiv. `now_ms`: milliseconds since 1970, UTC."""
     now = datetime.fromtimestamp(now_ms / 1000, UTC)

@@ -18,6 +18,8 @@ import orjson
 from hub.sdk import AnswerUnreadable
 
 _KEYS = frozenset({"success", "data", "errors", "errorCodes"})
+_NUMBERS = frozenset({"Number", "IntDocNumber"})
+"""An object in place of a list is one item where it has one of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class Envelope:
     errors    texts; never shown or logged (they may repeat what was sent)
     codes     codes of errors, 11 digits each as a rule
     warnings  (key, text); key is "" where a warning has none, "ID_<number>" where it concerns one number
+    total     how many items a list has over all its pages; None where that is not told
     """
 
     success: bool
@@ -37,6 +40,7 @@ class Envelope:
     codes: tuple[str, ...]
     warnings: tuple[tuple[str, str], ...]
     warning_codes: tuple[str, ...]
+    total: int | None = None
 
     @property
     def refused(self) -> bool:
@@ -56,6 +60,7 @@ def read_envelope(body: bytes) -> Envelope:
         codes=tuple(text for _, text in _entries(answer.get("errorCodes"))),
         warnings=tuple(_entries(answer.get("warnings"))),
         warning_codes=tuple(text for _, text in _entries(answer.get("warningCodes"))),
+        total=_total(answer.get("info")),
     )
 
 
@@ -80,8 +85,16 @@ def _mended(body: bytes) -> Any:
 
 def _items(data: Any) -> tuple[dict[str, Any], ...]:
     if isinstance(data, dict):
-        data = [data] if "Number" in data else list(data.values())
+        data = [data] if _NUMBERS & data.keys() else list(data.values())
     return tuple(item for item in data if isinstance(item, dict)) if isinstance(data, list) else ()
+
+
+def _total(info: Any) -> int | None:
+    """`totalCount` of `info`, which is an object in lists and empty elsewhere."""
+    told = info.get("totalCount") if isinstance(info, dict) else None
+    if isinstance(told, str) and told.isascii() and told.isdigit():
+        told = int(told[:9])
+    return told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else None
 
 
 def _entries(value: Any) -> Iterator[tuple[str, str]]:

@@ -36,7 +36,8 @@ class Refusal(IntEnum):
     PHONE = 5  # a telephone in a wrong form
     NUMBERS = 6  # at least one number is refused
     NOTHING_ASKED = 7  # an empty list was sent
-    SERVICE = 8  # their trouble, or a code that stands in no table
+    METHOD_GONE = 8  # "Method ... not found": it comes back by itself, as a rule
+    SERVICE = 9  # their trouble, or a code that stands in no table
 
 
 REFUSALS: dict[str, Refusal] = {
@@ -77,6 +78,13 @@ _TEXTS: dict[str, Refusal] = {
 _INVALID_NUMBER = re.compile(r"Invalid DocumentNumber:\s*([0-9A-Za-z-]{1,40})", re.ASCII)
 
 
+_METHOD_GONE = re.compile(r"method\b.{0,80}\bnot found|метод\b.{0,80}\bне (?:знайдено|найден)", re.DOTALL)
+
+
+class MethodGone(TemporaryFailure):
+    """The carrier says that it has no such method: temporary for a day, then people are told."""
+
+
 class PhonesRefused(TemporaryFailure):
     """The carrier refused the form of a telephone: the same numbers are asked once more without."""
 
@@ -89,6 +97,8 @@ def reason(envelope: Envelope) -> Refusal | None:
     if not known:
         texts = " ".join(envelope.errors)[:2000].casefold()
         known = [kind for words, kind in _TEXTS.items() if words in texts]
+        if _METHOD_GONE.search(texts):
+            known.append(Refusal.METHOD_GONE)
     return min(known, default=Refusal.SERVICE)
 
 
@@ -128,5 +138,7 @@ def failure(
             return NumbersRejected(culprits, f"the carrier refuses a number ({codes})")
         case Refusal.NOTHING_ASKED:
             return PermanentFailure(f"an empty list of numbers was sent ({codes}): a fault of this plugin")
-        case Refusal.SERVICE:
-            return TemporaryFailure(f"the carrier's service failed ({codes})")
+        case Refusal.METHOD_GONE | Refusal.SERVICE:
+            gone = refusal is Refusal.METHOD_GONE
+            kind, words = (MethodGone, "has no such method") if gone else (TemporaryFailure, "failed")
+            return kind(f"the carrier's service {words} ({codes})")

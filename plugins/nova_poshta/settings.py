@@ -40,6 +40,10 @@ class NovaPoshtaSettings(BaseModel):
         default="money_back",
         description="Cash on delivery by contract: money_back or payment_control (tracking tells no payout).",
     )
+    list_transfers: bool = Field(
+        default=True,
+        description="Ask for money transfers, a method without documentation; false where it gives errors only.",
+    )
     calls_per_minute: int = Field(
         default=60, ge=1, le=600, description="Calls a minute with this key, each of up to 100 parcels."
     )

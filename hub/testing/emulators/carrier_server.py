@@ -1,8 +1,9 @@
 """What the emulated carriers share: a port, parcels that move with a clock, faults on command.
 
-A carrier's emulator subclasses CarrierServer, names its routes in `routes`, and answers in `answer`. Faults
-queue up and are used by the calls that come next, logins excepted. Every answer says that it is emulated:
-header `X-Emulator` always, and a word in the body wherever the provider's form has room for one.
+A carrier's emulator subclasses CarrierServer, names its routes in `routes`, and answers in `answer`. Faults come
+in three ways: `fail_next` for the next calls (they queue up; logins use up none), `chance` for a share of all
+calls, and the switches `is_down` and `key_revoked`, which last until they are put back. Every answer says that it
+is emulated: header `X-Emulator` always, and a word in the body wherever the provider's form has room for one.
 """
 
 from __future__ import annotations
@@ -10,23 +11,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from aiohttp import web
 
 from hub.kernel.clock import Clock
 from hub.testing.emulators.nova_poshta_parcels import Parcel, cities
 
-Fault = Literal[
-    "http_401", "http_429", "http_500", "timeout", "delay", "half_body", "html",
+Fault: TypeAlias = str
+FAULTS: tuple[Fault, ...] = (
+    "http_401", "http_429", "http_500", "timeout", "delay", "half_body", "html", "malformed", "down",
     "bad_number", "unknown_code", "drop_numbers",
-]  # fmt: skip
-"""bad_number refuses the call because of its first number, unknown_code tells a code that no table lists,
-drop_numbers leaves out every second number, delay answers after `delay_s`; the rest says what it is."""
+)  # fmt: skip
+"""Of all carriers: malformed is JSON with a value of another type, another one each time; down breaks the
+connection; bad_number refuses the call because of its first number; unknown_code tells a code that no table
+lists; drop_numbers leaves out every second number; delay answers after `delay_s`; the rest says what it is."""
 
 UNKNOWN_CODE = "99991"
 RETRY_AFTER_S = 7
@@ -50,9 +54,13 @@ class CarrierServer:
     first_sight       a number nobody added: "create" makes a parcel up, "not_found" knows nothing of it
     hang_s, delay_s   how long the faults "timeout" and "delay" keep a call waiting
     asked             the numbers of each tracking call so far; `calls` every call's path, logins too
+    is_down           every connection is broken off
+    key_revoked       every call is refused as one with a wrong key, logins too
+    chance            by fault, the share of calls that fail in this way (0.01: one in a hundred)
     """
 
     mark: ClassVar[str]
+    own_faults: ClassVar[tuple[Fault, ...]] = ()
     path: ClassVar[str] = "/"
     routes: ClassVar[Mapping[str, tuple[str, ...]]]
 
@@ -64,6 +72,11 @@ class CarrierServer:
     asked: list[tuple[str, ...]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     parcels: dict[str, Parcel] = field(default_factory=dict)
+    is_down: bool = False
+    key_revoked: bool = False
+    chance: dict[Fault, float] = field(default_factory=dict)
+    _luck: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - the same each run
+    _spoilt: int = 0
     _faults: deque[Fault] = field(default_factory=deque)
     _runner: web.AppRunner | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -117,10 +130,17 @@ class CarrierServer:
         self.parcels[number] = parcel
         return parcel
 
+    def give_out_again(self, number: str, cod_minor: int | None = None, route: str | None = None) -> Parcel:
+        """The carrier gives a used number to another parcel, which begins now."""
+        if number not in self.parcels:
+            raise ValueError(f"{number} was never given out")
+        return self.add_parcel(number, cod_minor, route)
+
     def fail_next(self, n: int = 1, kind: Fault = "http_500") -> None:
         """The next `n` calls fail in this way; kinds queue up."""
-        if kind not in get_args(Fault):
-            raise ValueError(f"no fault of the name {kind}; there are {', '.join(get_args(Fault))}")
+        known = (*FAULTS, *self.own_faults)
+        if kind not in known:
+            raise ValueError(f"no fault of the name {kind}; there are {', '.join(known)}")
         self._faults.extend([kind] * n)
 
     def code_of(self, number: str) -> str:
@@ -168,9 +188,11 @@ class CarrierServer:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.calls.append(request.path)
-        fault = self._faults.popleft() if self._faults and not self.is_login(request) else None
-        if fault in _HTTP:
-            return self._http_fault(_HTTP[fault])
+        fault = "down" if self.is_down else self._next_fault(request)
+        if fault == "down":
+            return _broken_off(request)
+        if fault in _HTTP or self.key_revoked:
+            return self._http_fault(_HTTP.get(fault or "", 401))
         if fault == "html":
             return web.Response(
                 text="<!DOCTYPE html><html><body>Bad gateway</body></html>", content_type="text/html"
@@ -184,10 +206,20 @@ class CarrierServer:
             status, answer = 200, await self.answer(request, fault)
         except Answered as told:
             status, answer = told.status, told.body
+        if fault == "malformed":
+            self._spoilt += 1
+            answer = malformed(answer, self._spoilt)
         body = json.dumps(answer, ensure_ascii=False).encode()
         if fault == "half_body":
             return await _half(request, body)
         return web.Response(status=status, body=body, content_type="application/json")
+
+    def _next_fault(self, request: web.Request) -> Fault | None:
+        if self.is_login(request):
+            return None
+        if self._faults:
+            return self._faults.popleft()
+        return next((kind for kind, share in self.chance.items() if self._luck.random() < share), None)
 
     def _http_fault(self, status: int) -> web.Response:
         if status == 401:
@@ -199,9 +231,40 @@ class CarrierServer:
         response.headers["X-Emulator"] = self.mark
 
 
-def kept(numbers: Sequence[str], fault: Fault | None) -> Sequence[str]:
-    """The numbers that are answered: every second one with the fault drop_numbers."""
-    return numbers[1::2] if fault == "drop_numbers" else numbers
+T = TypeVar("T")
+
+
+def kept(answered: Sequence[T], fault: Fault | None) -> Sequence[T]:
+    """What is answered: every second one with the fault drop_numbers."""
+    return answered[1::2] if fault == "drop_numbers" else answered
+
+
+_ODD: tuple[Any, ...] = (None, [], {}, [[{}]], -1, "", True, "9" * 400, "\u202e", 1e300)
+
+
+def malformed(answer: Any, turn: int) -> Any:
+    """A copy with one value of another type; `turn` says which value, and what stands in its place."""
+    copy = json.loads(json.dumps(answer))
+    places = list(_places(copy))
+    if not places:
+        return []
+    holder, key = places[turn * 7 % len(places)]
+    holder[key] = _ODD[turn % len(_ODD)]
+    return copy
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Everything that can be replaced: (what holds it, its key or index)."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in list(inner):
+        yield value, key
+        yield from _places(one)
+
+
+def _broken_off(request: web.Request) -> web.StreamResponse:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
 
 
 async def _half(request: web.Request, body: bytes) -> web.StreamResponse:

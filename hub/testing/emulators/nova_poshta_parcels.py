@@ -256,6 +256,55 @@ def _status_text(parcel: Parcel, code: str, now_ms: int) -> str:
     )
 
 
+def listed(parcel: Parcel, now_ms: int) -> dict[str, Any]:
+    """The parcel's waybill as an item of getDocumentList. Its StateId is not the code of tracking."""
+    made = parcel.moment(0)
+    back = parcel.cod_minor > 0 and not parcel.payment_control
+    return {
+        "Ref": _CONSTANT["RefEW"],
+        "IntDocNumber": parcel.number,
+        "DeletionMark": "1" if parcel.route[parcel.step(now_ms)] == "2" else "0",
+        "DateTime": f"{made:%Y-%m-%d} 00:00:00",
+        "PreferredDeliveryDate": ZERO_SCAN,
+        "CreateTime": f"{made:%Y-%m-%d %H:%M:%S}",
+        "EWDateCreated": None,
+        "StateId": 1,
+        "StateName": "Замовлення в обробці",
+        "InfoRegClientBarcodes": parcel.order_reference,
+        "RecipientContactPhone": parcel.phone,
+        "RecipientContactPerson": "Тестовий Отримувач",
+        "Cost": "500.00",
+        "AfterpaymentOnGoodsCost": f"{parcel.cod_minor / 100 if parcel.payment_control else 0:.2f}",
+        "BackwardDeliveryCargoType": "Money" if back else "",
+        "BackwardDeliverySum": f"{parcel.cod_minor / 100:.2f}" if back else "",
+        "BackwardDeliveryMoney": parcel.cod_minor // 100 if back else 0,
+        "BackwardDeliveryDataDocuments": [],
+        "StatePayId": "0",
+        "StatePayName": "",
+    }
+
+
+def transferred(parcel: Parcel, now_ms: int) -> tuple[datetime, dict[str, Any]] | None:
+    """When a parcel's money moved last, and its item of getMoneyTransferDocuments; None before the receipt.
+
+    No source shows such an item: its fields are invented after those of tracking. With payment control the money
+    is handed out two steps after the receipt, which is where tracking says nothing of it.
+    """
+    received = next((step for step, code in enumerate(parcel.route) if code in _RECEIVED), None)
+    if not parcel.cod_minor or received is None or parcel.step(now_ms) < received:
+        return None
+    paid = parcel.route.index("11") if "11" in parcel.route else received + 2
+    is_paid = now_ms >= parcel.begun_ms + paid * parcel.step_ms
+    at = parcel.moment(paid if is_paid else received)
+    return at, {
+        "Number": f"1234-{parcel.number[-7:]}",
+        "IntDocNumber": parcel.number,
+        "LastAmountTransferGM": f"{parcel.cod_minor / 100:.3f}",
+        "LastTransactionDateTimeGM": f"{at:%Y-%m-%d %H:%M:%S}",
+        "LastTransactionStatusGM": "Грошовий переказ видано" if is_paid else "Грошовий переказ у дорозі",
+    }
+
+
 def cities(number: str) -> tuple[str, str]:
     """Two different cities, always the same for one number."""
     seed = sum(map(ord, number))

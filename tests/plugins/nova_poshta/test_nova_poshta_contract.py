@@ -53,7 +53,21 @@ class TestNovaPoshta(CarrierContract):
         return httpx.Response(200, content=envelope(*items))
 
     def reply(self, request: httpx.Request, situation: Situation) -> httpx.Response:
-        return httpx.Response(200, content=envelope({"Ref": "32c445a1"}))
+        call = json.loads(request.content)
+        if call["calledMethod"] == "getCounterparties":
+            return httpx.Response(200, content=envelope({"Ref": "32c445a1"}))
+        if situation is Situation.QUIET:
+            return httpx.Response(200, content=envelope(info={"totalCount": 0}))
+        numbers = {"1": NUMBER, "2": OTHER}
+        listed = {
+            "IntDocNumber": numbers[call["methodProperties"]["Page"]],
+            "CreateTime": "2026-03-04 11:32:17",
+            "RecipientContactPhone": PHONE.removeprefix("+"),
+            "LastAmountTransferGM": "1500.000",
+            "LastTransactionStatusGM": "видано",
+            "LastTransactionDateTimeGM": "2026-03-04 12:00:00",
+        }
+        return httpx.Response(200, content=envelope(listed, info={"totalCount": 2}))
 
     def refusal(self, request: httpx.Request, number: str) -> httpx.Response | None:
         # It repeats what was sent, as carriers do: the secrets test looks whether that leaks.

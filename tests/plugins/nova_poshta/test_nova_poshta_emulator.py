@@ -152,6 +152,7 @@ async def test_a_hundred_numbers_are_one_call(world):
         ("expired", AuthenticationFailed),
         ("bad_number", NumbersRejected),
         ("service", TemporaryFailure),
+        ("method_gone", TemporaryFailure),
         ("http_401", AuthenticationFailed),
         ("http_429", Throttled),
         ("http_500", TemporaryFailure),
@@ -201,6 +202,40 @@ async def test_the_key_is_checked():
             await world.ask(NUMBER)
 
 
+async def test_waybills_made_by_hand_are_listed_with_their_orders(world):
+    for n in range(120):
+        world.emulator.add_parcel(f"2045{n:010d}", cod_minor=125_000 if n else None, order_reference=f"A-{n}")
+    since = moment(world.host.clock.now()) - timedelta(days=1)
+    first = await world.carrier.documents(since, "")
+    second = await world.carrier.documents(since, first.next_page)
+    found = [*first.documents, *second.documents]
+    assert (len(found), second.next_page) == (120, "")
+    assert (found[0].order_reference, found[0].cod_expected) == ("A-0", 0)
+    assert (found[7].number, found[7].cod_expected) == ("20450000000007", 125_000)
+    assert {one.phone for one in found} == {"380600000001"}  # as told: it is no real one
+
+
+async def test_a_return_waybill_is_none_of_the_accounts_own(world):
+    world.emulator.add_parcel(NUMBER, 99_000, "refused")
+    world.step(10)
+    listed = await world.carrier.documents(moment(START) - timedelta(days=1), "")
+    assert [one.number for one in listed.documents] == [NUMBER]
+
+
+async def test_n15_the_list_of_transfers_tells_what_payment_control_does_not(world):
+    world.emulator.add_parcel(NUMBER, 125_000, payment_control=True)
+    world.emulator.add_parcel(OTHER)
+    since = moment(START) - timedelta(days=1)
+    assert (await world.carrier.transfers(since, "")).transfers == ()
+    world.step(5)
+    assert (await world.see(NUMBER)).facts.money is MoneyStatus.UNKNOWN
+    (under_way,) = (await world.carrier.transfers(since, "")).transfers
+    assert (under_way.number, under_way.amount, under_way.paid_out_at) == (NUMBER, 125_000, None)
+    world.step(2)
+    (paid,) = (await world.carrier.transfers(since, "")).transfers
+    assert paid.paid_out_at == moment(START + 7 * STEP_S * 1000)
+
+
 async def test_every_answer_says_that_it_is_emulated(world):
     body = {"apiKey": "", "modelName": "TrackingDocument", "calledMethod": "getStatusDocuments"}
     documents = {"Documents": [{"DocumentNumber": NUMBER, "Phone": ""}]}
@@ -238,4 +273,4 @@ def test_every_step_of_every_route_is_a_full_item_with_plausible_dates(route):
 
 def test_an_unknown_fault_is_refused_in_words():
     with pytest.raises(ValueError, match="throttle"):
-        NovaPoshtaEmulator(ManualClock(START)).fail_next(1, "nonsense")  # type: ignore[arg-type]
+        NovaPoshtaEmulator(ManualClock(START)).fail_next(1, "nonsense")

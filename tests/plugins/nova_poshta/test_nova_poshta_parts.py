@@ -3,7 +3,7 @@
 import json
 import pickle
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -22,10 +22,10 @@ from hub.sdk import (
     TrackAnswer,
     TrackingNumber,
 )
-from hub.testing.host import START, LoopbackHost
+from hub.testing.host import LoopbackHost
 from plugins.nova_poshta.dates import KYIV, kyiv_day, kyiv_time, seconds_to_midnight
 from plugins.nova_poshta.numbers import recognise, wire_number
-from plugins.nova_poshta.plugin import NovaPoshta, expiry_note
+from plugins.nova_poshta.plugin import NovaPoshta
 from plugins.nova_poshta.settings import NovaPoshtaSettings
 from tests.plugins.nova_poshta.made import KEY, NUMBER, OTHER, PHONE, envelope, item, read, refusal
 
@@ -251,6 +251,45 @@ async def test_the_call_has_the_documented_four_keys():
     }
 
 
+async def test_n21_nothing_but_the_api_is_asked():
+    """No page of the carrier's site is read: their addresses change, and readers of them break."""
+    asked: list[str] = []
+
+    def answer(request):
+        asked.append(f"{request.method} {request.url}")
+        return httpx.Response(200, content=envelope())
+
+    async with LoopbackHost(transport=httpx.MockTransport(answer)) as host:
+        one = carrier(host)
+        await one.track([TrackingNumber(number=NUMBER)])
+        await one.documents(datetime(2026, 3, 1, tzinfo=UTC), "")
+        await one.transfers(datetime(2026, 3, 1, tzinfo=UTC), "")
+        await one.check()
+    assert set(asked) == {f"POST {URL}"}
+
+
+async def test_n26_a_hundred_numbers_are_one_call():
+    async with LoopbackHost() as host:
+        numbers = [
+            TrackingNumber(number=f"2045{n:010d}") for n in range(carrier(host).capabilities.batch_size)
+        ]
+        with respx.mock() as mock:
+            route = mock.post(URL).respond(content=envelope())
+            await carrier(host).track(numbers)
+    assert (len(numbers), route.call_count) == (100, 1)
+
+
+async def test_n27_the_key_stands_in_the_body_and_in_no_address():
+    async with LoopbackHost() as host:
+        with respx.mock() as mock:
+            route = mock.post(URL).respond(content=envelope(item()))
+            await carrier(host).track([TrackingNumber(number=NUMBER)])
+            sent = route.calls.last.request
+    assert KEY not in str(sent.url)
+    assert KEY not in str(sent.headers)
+    assert json.loads(sent.content)["apiKey"] == KEY
+
+
 async def test_only_bad_numbers_make_no_call():
     async with LoopbackHost() as host:
         with respx.mock():
@@ -321,14 +360,3 @@ async def test_without_a_key_the_check_says_what_is_missing_and_makes_no_call():
     async with LoopbackHost() as host:
         with respx.mock():
             assert "hidden" in await carrier(host, api_key="").check()
-
-
-@pytest.mark.parametrize(
-    ("days", "words"), [(15, ""), (14, "in 14 days"), (0, "in 0 days"), (-1, "it ended on")]
-)
-def test_n7_the_check_warns_before_the_key_expires(days, words):
-    day = date(2026, 3, 5) + timedelta(days=days)
-    note = expiry_note(day, START)
-    assert words in note
-    assert bool(note) is bool(words)
-    assert expiry_note(None, START) == ""

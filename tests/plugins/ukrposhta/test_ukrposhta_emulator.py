@@ -190,4 +190,4 @@ def test_every_step_of_every_route_stands_in_the_plugins_tables():
 
 def test_an_unknown_fault_is_refused_in_words():
     with pytest.raises(ValueError, match="http_429"):
-        UkrposhtaEmulator(ManualClock(START)).fail_next(1, "nonsense")  # type: ignore[arg-type]
+        UkrposhtaEmulator(ManualClock(START)).fail_next(1, "nonsense")
