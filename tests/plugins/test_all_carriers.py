@@ -1,6 +1,7 @@
 """What concerns all carriers together: whose number a text is, and histories of every carrier's own codes."""
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +19,8 @@ from plugins.rozetka_delivery import numbers as rozetka_delivery
 from plugins.rozetka_delivery import tracking as rozetka_tracking
 from plugins.ukrposhta import numbers as ukrposhta
 from tests.benchmarks.tracking import TABLES, differing_histories, told_in
+from tests.conftest import CHECKOUT
+from tests.plugins.pitfalls import NOT_YET, NUMBERS
 
 RECOGNISE = {
     "nova_poshta": nova_poshta.recognise,
@@ -86,6 +89,32 @@ def test_histories_of_all_carriers_shuffled_and_repeated_give_one_state():
 def test_the_measure_of_histories_can_fail():
     told = differing_histories(100, seed=7, state_of=lambda parts, cod: parts[-1][-1] if parts[-1] else None)
     assert told["differing"] > 0
+
+
+# Traps -------------------------------------------------------------------------------------------------
+
+
+def named_by_tests():
+    """The traps that tests of the plugins name, in capitals."""
+    texts = (file.read_text(encoding="utf-8") for file in (CHECKOUT / "tests").rglob("test_*.py"))
+    found = (re.findall(r"^(?:async )?def test_([numdi]\d{1,2})_", text, re.MULTILINE) for text in texts)
+    return {name.upper() for names in found for name in names}
+
+
+def test_every_trap_is_named_by_a_test_or_cannot_be_met_yet():
+    named = named_by_tests()
+    assert NUMBERS - named == NOT_YET.keys()
+    assert named <= NUMBERS, "a test names a trap that no list has"
+
+
+def test_the_readme_says_which_traps_cannot_be_met_yet():
+    readme = (CHECKOUT / "plugins" / "nova_poshta" / "README.md").read_text(encoding="utf-8")
+    assert all(f"| {number} |" in readme for number in NOT_YET)
+
+
+def test_the_list_of_traps_is_the_references(samples):
+    text = (samples / "carriers" / "PITFALLS.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| ([A-Z]\d+) \|", text, re.MULTILINE)) == NUMBERS
 
 
 # The ways of the money ----------------------------------------------------------------------------------

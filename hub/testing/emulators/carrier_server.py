@@ -243,13 +243,14 @@ _ODD: tuple[Any, ...] = (None, [], {}, [[{}]], -1, "", True, "9" * 400, "\u202e"
 
 
 def malformed(answer: Any, turn: int) -> Any:
-    """A copy with one value of another type; `turn` says which value, and what stands in its place."""
+    """A copy with one value of another type; `turn` decides by lot which value, and what stands in its place."""
     copy = json.loads(json.dumps(answer))
     places = list(_places(copy))
     if not places:
         return []
-    holder, key = places[turn * 7 % len(places)]
-    holder[key] = _ODD[turn % len(_ODD)]
+    lot = random.Random(turn)  # noqa: S311 - the same each run
+    holder, key = lot.choice(places)
+    holder[key] = lot.choice(_ODD)
     return copy
 
 

@@ -632,11 +632,11 @@ def test_reading_a_full_batch_costs_about_what_json_loads_costs():
     question = ask([TrackingNumber(number=number) for number in numbers])
     ours, theirs = [], []
     for _ in range(40):  # turn about, so that a busy machine slows both
-        started = time.perf_counter()
+        started = time.thread_time()
         answer = read_answer(body, question, now_ms=START)
-        ours.append(time.perf_counter() - started)
-        started = time.perf_counter()
+        ours.append(time.thread_time() - started)
+        started = time.thread_time()
         json.loads(body)
-        theirs.append(time.perf_counter() - started)
+        theirs.append(time.thread_time() - started)
     assert len(answer.tracked) == 100
     assert min(ours) < 5 * min(theirs)  # measured on an idle machine: 1.4 to 1.6
