@@ -2,7 +2,8 @@
 
 One `track` asks for the last event of up to 100 barcodes, then for the history of those whose last event is new
 to this process, 50 a call, then, where eCom's secrets are set, for at most EXTRA_CALLS single facts: the payout
-of delivered parcels and the state of parcels that no counter has accepted yet, those not asked for longest first.
+of delivered parcels and the state of parcels that no counter has accepted yet, those not asked for longest first,
+and, where a call is left, the sum of one parcel whose sum this process has not asked for.
 The capability `calls_per_minute` is cut by that worst case, so that the account stays below its limit.
 """
 
@@ -42,6 +43,7 @@ from plugins.ukrposhta.tracking import (
     read_transfer,
     tracked,
     with_money,
+    with_sum,
 )
 
 EXTRA_CALLS = 5
@@ -69,6 +71,7 @@ class Ukrposhta(Carrier):
         # Only a saving: after a restart every history is asked once more, and the hub drops what it has.
         self._known: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._asked_at: OrderedDict[str, int] = OrderedDict()
+        self._sums: OrderedDict[str, bool] = OrderedDict()
         self._turn = 0
 
     def looks_like(self, text: str) -> Recognition:
@@ -125,8 +128,7 @@ class Ukrposhta(Carrier):
             _remember(self._asked_at, barcode, self._turn)
             seen = found.get(barcode)
             if seen is None:
-                body = await self._client.shipment(barcode)
-                shipment = None if isinstance(body, NotThere) else read_shipment(barcode, body)
+                shipment = await self._shipment(barcode)
                 if shipment is not None:
                     found[barcode] = shipment
             else:
@@ -134,6 +136,23 @@ class Ukrposhta(Carrier):
                 facts = None if isinstance(body, NotThere) else read_transfer(body)
                 if facts is not None:
                     found[barcode] = with_money(seen, facts)
+        if len(wanted) < EXTRA_CALLS:
+            await self._add_one_sum(question, found)
+
+    async def _add_one_sum(self, question: Question, found: dict[str, Tracked]) -> None:
+        """What one parcel's consignee has to pay: tracking never tells it, so each is asked for once."""
+        for barcode in question.barcodes:
+            if barcode in found and barcode not in self._sums:
+                shipment = await self._shipment(barcode)
+                if shipment is not None:
+                    found[barcode] = with_sum(found[barcode], shipment)
+                return
+
+    async def _shipment(self, barcode: str) -> Tracked | None:
+        """Our own shipment as eCom knows it; None for one of somebody else's."""
+        body = await self._client.shipment(barcode)
+        _remember(self._sums, barcode, True)
+        return None if isinstance(body, NotThere) else read_shipment(barcode, body)
 
     async def check(self) -> str:
         """Try each secret with a barcode that nobody has."""

@@ -186,13 +186,14 @@ def _expected(sum_minor: int | None, status: Status) -> MoneyStatus | None:
         return MoneyStatus.NONE
     if status in {Status.CANCELLED, Status.RETURNING, Status.RETURNED}:
         return MoneyStatus.NOT_COLLECTED
-    return MoneyStatus.EXPECTED
+    return None if status is Status.DELIVERED else MoneyStatus.EXPECTED
 
 
 def read_transfer(body: bytes) -> Facts | None:
     """The money of a delivered parcel; None where the answer names no transfer.
 
-    The recipient's name in it is left out. Sums are hryvnias (one client says kopecks, three say hryvnias).
+    The recipient's name in it is left out. Sums are hryvnias (one client says kopecks, three say hryvnias). What was
+    expected it does not tell: the shipment does, and the difference is the carrier's fee.
     """
     told = read_json(body)
     code = told_text(told.get("lastStatus"), MAX_CODE) if isinstance(told, dict) else ""
@@ -202,7 +203,6 @@ def read_transfer(body: bytes) -> Facts | None:
     money = TRANSFERS.get(code)
     return Facts(
         money=money,
-        cod_expected=amount,
         cod_collected=amount if money is not None else None,
         cod_paid_out=amount if money is MoneyStatus.PAID_OUT else None,
     )
@@ -210,5 +210,17 @@ def read_transfer(body: bytes) -> Facts | None:
 
 def with_money(seen: Tracked, facts: Facts) -> Tracked:
     """The newest observation with what the transfer tells."""
+    return _with_facts(seen, facts)
+
+
+def with_sum(seen: Tracked, shipment: Tracked) -> Tracked:
+    """The newest observation with the sum of our own shipment; the transfer knows more of the money's state."""
+    newest = seen.observations[-1]
+    expected = shipment.observations[-1].facts.cod_expected
+    money = newest.facts.money or _expected(expected, newest.status)
+    return _with_facts(seen, dataclasses.replace(newest.facts, cod_expected=expected, money=money))
+
+
+def _with_facts(seen: Tracked, facts: Facts) -> Tracked:
     *before, newest = seen.observations
     return dataclasses.replace(seen, observations=(*before, dataclasses.replace(newest, facts=facts)))

@@ -112,6 +112,7 @@ class CarrierServer:
         route: str | Sequence[str] | None = None,
         *,
         order_reference: str = "",
+        fee_minor: int = 0,
     ) -> Parcel:
         """A parcel that begins now. `route`: a name of `routes` or codes; default by cash on delivery."""
         if route is None:
@@ -123,6 +124,7 @@ class CarrierServer:
             begun_ms=self.clock.now(),
             step_ms=max(1, round(self.seconds_per_step * 1000)),
             cod_minor=cod_minor or 0,
+            fee_minor=fee_minor,
             order_reference=order_reference,
             city_from=city_from,
             city_to=city_to,

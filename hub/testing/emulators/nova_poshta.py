@@ -90,6 +90,7 @@ class NovaPoshtaEmulator(CarrierServer):
         route: str | Sequence[str] | None = None,
         *,
         order_reference: str = "",
+        fee_minor: int = 0,
         payment_control: bool = False,
         phone: str = "380600000001",
     ) -> Parcel:
@@ -99,7 +100,9 @@ class NovaPoshtaEmulator(CarrierServer):
         """
         if route is None and payment_control:
             route = "delivered"
-        parcel = CarrierServer.add_parcel(self, number, cod_minor, route, order_reference=order_reference)
+        parcel = CarrierServer.add_parcel(
+            self, number, cod_minor, route, order_reference=order_reference, fee_minor=fee_minor
+        )
         parcel = replace(parcel, payment_control=payment_control, phone=phone.removeprefix("+"))
         self.parcels[number] = parcel
         if "102" in parcel.route:

@@ -120,6 +120,7 @@ class Parcel:
 
     begun_ms         when step 0 began; before that the number is not found
     cod_minor        cash on delivery, minor units; 0 = none
+    fee_minor        what the carrier keeps of it: so much less is paid out
     payment_control  the sum stands in AfterpaymentOnGoodsCost instead of RedeliverySum
     owner            the waybill this one returns
     """
@@ -129,12 +130,18 @@ class Parcel:
     begun_ms: int
     step_ms: int
     cod_minor: int = 0
+    fee_minor: int = 0
     payment_control: bool = False
     order_reference: str = ""
     phone: str = "380600000001"
     city_from: str = "Київ"
     city_to: str = "Львів"
     owner: str = ""
+
+    @property
+    def payout_minor(self) -> int:
+        """What the shipper gets of the cash on delivery."""
+        return max(0, self.cod_minor - self.fee_minor)
 
     def step(self, now_ms: int) -> int:
         """Index of the present step; -1 before the beginning."""
@@ -227,7 +234,7 @@ def _money(parcel: Parcel, code: str) -> dict[str, Any]:
         "RedeliverySum": amount if back else 0,
         "RedeliveryPayer": "Recipient" if back else "",
         "AfterpaymentOnGoodsCost": amount if parcel.payment_control else 0,
-        "LastAmountTransferGM": f"{parcel.cod_minor / 100:.3f}" if back and code in {"10", "11"} else "",
+        "LastAmountTransferGM": f"{parcel.payout_minor / 100:.3f}" if back and code in {"10", "11"} else "",
         "ExpressWaybillPaymentStatus": "Payed" if code in _RECEIVED else "NeedPayment",
         "ExpressWaybillAmountToPay": 0 if code in _RECEIVED else 82,
     }
@@ -299,7 +306,7 @@ def transferred(parcel: Parcel, now_ms: int) -> tuple[datetime, dict[str, Any]] 
     return at, {
         "Number": f"1234-{parcel.number[-7:]}",
         "IntDocNumber": parcel.number,
-        "LastAmountTransferGM": f"{parcel.cod_minor / 100:.3f}",
+        "LastAmountTransferGM": f"{parcel.payout_minor / 100:.3f}",
         "LastTransactionDateTimeGM": f"{at:%Y-%m-%d %H:%M:%S}",
         "LastTransactionStatusGM": "Грошовий переказ видано" if is_paid else "Грошовий переказ у дорозі",
     }

@@ -124,7 +124,7 @@ class UkrposhtaEmulator(CarrierServer):
         return {
             "recipientName": "Тестовий Одержувач",
             "number": "0202200001",
-            "sum": parcel.cod_minor / 100,
+            "sum": parcel.payout_minor / 100,
             "lastStatus": state,
             "lastStatusNameUa": TRANSFER_TEXTS[state],
             "lastStatusTime": _local(parcel.moment(step)),

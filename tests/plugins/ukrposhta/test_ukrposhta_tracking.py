@@ -30,7 +30,7 @@ from plugins.ukrposhta.numbers import check_digit, fits, recognise, s10_check_di
 from plugins.ukrposhta.plugin import Ukrposhta
 from plugins.ukrposhta.settings import UkrposhtaSettings
 from plugins.ukrposhta.statuses import CONTAINERS, EVENTS, LIFECYCLE, TRANSFERS, status_of
-from plugins.ukrposhta.tracking import observe, read_shipment, read_statuses, read_transfer
+from plugins.ukrposhta.tracking import observe, read_shipment, read_statuses, read_transfer, tracked, with_sum
 from tests.plugins.ukrposhta.made import ECOM, NUMBER, OTHER, THIRD, TOKEN, TRACKING, answer, event, fixture
 
 
@@ -268,7 +268,7 @@ def test_u10_the_classifier_is_not_asked():
 def test_u11_sums_are_hryvnias():
     facts = read_transfer(fixture("transfer_paid_out"))
     assert facts is not None
-    assert (facts.money, facts.cod_paid_out, facts.cod_expected) == (MoneyStatus.PAID_OUT, 52_750, 52_750)
+    assert (facts.money, facts.cod_paid_out, facts.cod_expected) == (MoneyStatus.PAID_OUT, 52_750, None)
     shipment = read_shipment(THIRD, fixture("shipment_created"))
     assert shipment is not None
     assert shipment.observations[0].facts.cod_expected == 125_000
@@ -296,11 +296,49 @@ def test_the_codes_of_a_transfer(code, money, collected, paid_out):
     facts = read_transfer(json.dumps({"lastStatus": code, "sum": "527.50"}).encode())
     assert facts is not None
     assert (facts.money, facts.cod_collected, facts.cod_paid_out) == (money, collected, paid_out)
-    assert facts.cod_expected == 52_750
+    assert facts.cod_expected is None, "what was expected the shipment tells"
 
 
 def test_the_name_of_the_payee_is_not_kept():
     assert "Одержувач" not in repr(read_transfer(fixture("transfer_paid_out")))
+
+
+async def test_the_sum_of_each_parcel_is_asked_for_once_one_a_round():
+    asked = []
+
+    def answerer(request):
+        if "/ecom/" in request.url.path:
+            asked.append(request.url.path.split("/")[-1])
+            return httpx.Response(200, content=fixture("shipment_created"))
+        return httpx.Response(200, content=answer(*(event("21700", number) for number in (NUMBER, OTHER))))
+
+    expected = []
+    async with LoopbackHost(transport=httpx.MockTransport(answerer)) as host:
+        account = carrier(host, bearer_ecom=ECOM, counterparty_token=TOKEN)
+        for _ in range(4):
+            answers = await account.track([TrackingNumber(number=number) for number in (NUMBER, OTHER)])
+            expected.append([one.observations[-1].facts.cod_expected for one in answers.tracked])
+            assert answers.tracked[0].observations[-1].status is Status.ARRIVED
+    assert asked == [NUMBER, OTHER]
+    assert expected == [[125_000, None], [None, 125_000], [None, None], [None, None]]
+
+
+@pytest.mark.parametrize(
+    ("code", "sum_told", "money"),
+    [
+        ("20700", 1250, MoneyStatus.EXPECTED),
+        ("20700", 0, MoneyStatus.NONE),
+        ("20700", None, None),
+        ("31200", 1250, MoneyStatus.NOT_COLLECTED),
+        ("41000", 1250, None),
+    ],
+)
+def test_what_a_sum_says_of_the_money(code, sum_told, money):
+    body = json.dumps({"lifecycle": {"status": "REGISTERED"}, "postPay": sum_told}).encode()
+    shipment = read_shipment(NUMBER, body)
+    assert shipment is not None
+    told = with_sum(tracked(NUMBER, [event(code)]), shipment).observations[-1].facts
+    assert (told.money, told.cod_expected) == (money, None if sum_told is None else sum_told * 100)
 
 
 async def test_at_most_five_extra_calls_and_those_not_asked_for_longest_first():
