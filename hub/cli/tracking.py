@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +16,7 @@ from hub.cli.frame import FINDING, config_option, fail, guarded, json_option
 if TYPE_CHECKING:
     from hub.app import Accounts
     from hub.sdk.carrier import Carrier
+    from hub.sdk.tracking import Recognition
 
 
 @click.command()
@@ -31,11 +34,11 @@ def track(number: str, wanted: str | None, config: str | None, as_json: bool) ->
 
     set_up_logs(quiet=True)
     number = check_number(number)
-    name, carrier, accounts = _carrier(wanted, number, config)
+    found, accounts = _carrier(wanted, number, config)
 
     async def ask() -> dict[str, Any]:
         try:
-            return await _ask(name, carrier, number)
+            return await _ask(found, number)
         finally:
             await accounts.close()
 
@@ -45,11 +48,25 @@ def track(number: str, wanted: str | None, config: str | None, as_json: bool) ->
         sys.exit(FINDING)
 
 
-def _carrier(wanted: str | None, number: str, config: str | None) -> tuple[str, Carrier, Accounts]:
+@dataclass(frozen=True)
+class Proposal:
+    """An account that the number may belong to, and what its plugin makes of the number."""
+
+    name: str
+    plugin: str
+    carrier: Carrier
+    seen: Recognition
+
+    def words(self) -> str:
+        """As it is proposed."""
+        said = f": {self.seen.warning}" if self.seen.warning else ""
+        return f"{self.name} ({self.seen.number}{said})"
+
+
+def _carrier(wanted: str | None, number: str, config: str | None) -> tuple[Proposal, Accounts]:
     from hub.app import read_accounts  # noqa: PLC0415
     from hub.kernel.clock import SystemClock  # noqa: PLC0415
     from hub.loader import load_plugins  # noqa: PLC0415
-    from hub.sdk.tracking import Likeness  # noqa: PLC0415
     from hub.settings import build, load, settings_file  # noqa: PLC0415
 
     file = settings_file(config)
@@ -61,19 +78,30 @@ def _carrier(wanted: str | None, number: str, config: str | None) -> tuple[str, 
         carrier = _public(name, plugins, accounts)
         if carrier is not None:
             carriers.setdefault(name, carrier)
-    if wanted is not None:
-        if wanted not in carriers:
-            fail(f"no carrier {wanted}: there are {', '.join(sorted(carriers)) or 'none'}")
-        return wanted, carriers[wanted], accounts
-    ranked = [(carriers[name].looks_like(number).likeness, name) for name in carriers]
-    sure = [n for likeness, n in ranked if likeness is Likeness.SURE] or [
-        n for likeness, n in ranked if likeness is Likeness.PERHAPS
+    if wanted is not None and wanted not in carriers:
+        fail(f"no carrier {wanted}: there are {', '.join(sorted(carriers)) or 'none'}")
+    plugin_of = {one.name: one.plugin for one in accounts.settings}
+    proposals = [
+        Proposal(name, plugin_of.get(name, name), carrier, carrier.looks_like(number))
+        for name, carrier in carriers.items()
+        if wanted in (None, name)
     ]
-    if not sure:
-        fail(
-            f"{number} looks like no known carrier's: name one with --carrier ({', '.join(sorted(carriers))})"
-        )
-    return sure[0], carriers[sure[0]], accounts
+    return (proposals[0] if wanted is not None else _whose(number, proposals)), accounts
+
+
+def _whose(number: str, proposals: Sequence[Proposal]) -> Proposal:
+    """The only carrier that this can be; several accounts of one carrier are as good as each other."""
+    from hub.sdk.tracking import Likeness  # noqa: PLC0415
+
+    found = [one for one in proposals if one.seen.likeness is Likeness.SURE]
+    found = found or [one for one in proposals if one.seen.likeness is Likeness.PERHAPS]
+    if not found:
+        said = [one.seen.warning for one in proposals if one.seen.warning]
+        names = ", ".join(sorted(one.name for one in proposals))
+        fail(" ".join([f"{number} looks like no known carrier's: name one with --carrier ({names}).", *said]))
+    if len({one.plugin for one in found}) > 1:
+        fail(f"{number} could be of {' or '.join(one.words() for one in found)}: name one with --carrier")
+    return found[0]
 
 
 def _public(name: str, plugins: Any, accounts: Accounts) -> Carrier | None:
@@ -94,14 +122,17 @@ def _public(name: str, plugins: Any, accounts: Accounts) -> Carrier | None:
     return carrier if carrier.capabilities.tracks_without_key else None
 
 
-async def _ask(name: str, carrier: Carrier, number: str) -> dict[str, Any]:
+async def _ask(found: Proposal, number: str) -> dict[str, Any]:
     from hub.kernel.clock import SystemClock, rfc3339  # noqa: PLC0415
     from hub.sdk.errors import PluginError  # noqa: PLC0415
     from hub.sdk.tracking import TrackingNumber  # noqa: PLC0415
     from hub.shipments.model import merge, seen_of  # noqa: PLC0415
 
-    written = carrier.looks_like(number).number or number
-    result: dict[str, Any] = {"carrier": name, "number": written, "status": "unknown", "problem": None}
+    carrier = found.carrier
+    written = found.seen.number or number
+    result: dict[str, Any] = {"carrier": found.name, "number": written, "status": "unknown", "problem": None}
+    if found.seen.warning:
+        result["warning"] = found.seen.warning
     try:
         answer = await carrier.track([TrackingNumber(number=written)])
     except PluginError as error:
@@ -124,9 +155,11 @@ async def _ask(name: str, carrier: Carrier, number: str) -> dict[str, Any]:
 
 
 def _words(result: dict[str, Any]) -> str:
+    parts = [f"{result['carrier']} {result['number']}: {result['problem'] or result['status']}"]
+    if "warning" in result:
+        parts.append(f"  {result['warning']}")
     if result["problem"]:
-        return f"{result['carrier']} {result['number']}: {result['problem']}"
-    parts = [f"{result['carrier']} {result['number']}: {result['status']}"]
+        return "\n".join(parts)
     if result["raw_text"]:
         parts.append(f"  {result['raw_text']} (code {result['raw_code']})")
     if result["place"]:

@@ -75,6 +75,82 @@ def test_at_most_one_carrier_is_sure(text):
     assert len(sure) <= 1
 
 
+# One of each form that is known, and whose it is. No number is anybody's.
+FORMS = {
+    "nova_poshta": (
+        "20450000000001",
+        "59000000000001",
+        "10000000000001",
+        "204500000000010001",
+        "SHPL0123456789",
+    ),
+    "ukrposhta": ("0500100031143", "0500000000001", "500100031143", "RA067022855UA", "RR739685186PL"),
+    "meest": ("MYCV999000001UA", "CV999000001UA", "MYCV0000000001", "001-0255371", "123456789012"),
+    "delivery": ("0830047053",),
+    "rozetka_delivery": ("UNK-400975992",),
+}
+OWN = [(name, number) for name, numbers in FORMS.items() for number in numbers]
+GAPS = st.lists(
+    st.sampled_from([" ", "\u00a0", "\u202f", "\t", "\u200b", "\ufeff", ""]), min_size=30, max_size=30
+)
+
+
+@given(st.sampled_from(OWN), GAPS, st.booleans())
+def test_however_it_was_pasted_it_is_the_same_number(own, gaps, small):
+    name, number = own
+    typed = "".join(gap + sign for gap, sign in zip(gaps, number, strict=False))
+    assert RECOGNISE[name](typed.lower() if small else typed) == RECOGNISE[name](number)
+
+
+@given(st.sampled_from(OWN))
+def test_a_recognised_number_is_recognised_as_itself(own):
+    name, number = own
+    first = RECOGNISE[name](number)
+    again = RECOGNISE[name](first.number)
+    assert (first.likeness is not Likeness.NO, again.number) == (True, first.number)
+    assert again.likeness in {first.likeness, SURE}, "a number as its carrier writes it is no more doubtful"
+
+
+@given(st.text(max_size=80))
+def test_what_a_plugin_says_of_any_text_is_bounded_and_repeats_nothing_odd(text):
+    for recognise in RECOGNISE.values():
+        seen = recognise(text)
+        assert seen.number.isascii()
+        assert len(seen.number) <= 20
+        assert len(seen.warning) <= 120
+        assert seen.number or seen.likeness is Likeness.NO
+
+
+@given(st.integers(0, 10**12 - 1), st.integers(0, 12), st.integers(1, 9))
+def test_u8_a_wrong_digit_warns_unless_the_check_digit_cannot_tell(twelve, place, more):
+    """Remainders 0 and 1 have the same check digit, 0: only such a pair of numbers goes unnoticed."""
+    digits = f"{twelve:012d}"
+    number = digits + str(ukrposhta.check_digit(digits))
+    assert ukrposhta.recognise(number).likeness is SURE
+    wrong = number[:place] + str((int(number[place]) + more) % 10) + number[place + 1 :]
+    if "0" not in {number[-1], wrong[-1]} or number[-1] != wrong[-1]:
+        seen = ukrposhta.recognise(wrong)
+        assert (seen.likeness, bool(seen.warning)) == (PERHAPS, True)
+
+
+@given(st.integers(0, 10**11 - 1))
+def test_u8_a_lost_zero_comes_back_with_a_warning_and_never_for_sure(eleven):
+    digits = f"0{eleven:011d}"
+    number = digits + str(ukrposhta.check_digit(digits))
+    seen = ukrposhta.recognise(number[1:])
+    assert (seen.likeness, seen.number, bool(seen.warning)) == (PERHAPS, number, True)
+    broken = number[1:-1] + str((int(number[-1]) + 1) % 10)
+    assert ukrposhta.recognise(broken).number == ""
+
+
+@given(st.integers(0, 10**8 - 1), st.sampled_from(["RA", "EE", "LB"]), st.integers(1, 9))
+def test_a_postal_number_with_a_wrong_check_digit_warns(eight, letters, more):
+    right = ukrposhta.s10_check_digit(f"{eight:08d}")
+    assert ukrposhta.recognise(f"{letters}{eight:08d}{right}UA").likeness is SURE
+    seen = ukrposhta.recognise(f"{letters}{eight:08d}{(right + more) % 10}UA")
+    assert (seen.likeness, bool(seen.warning)) == (PERHAPS, True)
+
+
 def test_each_carriers_table_is_part_of_the_generated_histories():
     assert set(TABLES) == set(RECOGNISE)
     assert all(len({code for code, _ in table}) == len(table) for table in TABLES.values())

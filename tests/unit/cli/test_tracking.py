@@ -33,6 +33,39 @@ def test_the_carrier_is_known_by_its_number(folder, carrier):
     assert folder.hub("track", " 2045 0000 0000 01 ", "--json").json["carrier"] == "np"
 
 
+def test_a_mistyped_number_is_asked_for_and_warned_of(folder, carrier):
+    """A place's barcode has four digits more than its waybill."""
+    carrier.add_parcel(NUMBER)
+    found = folder.hub("track", NUMBER + "0001", "--json").json
+    assert (found["number"], found["status"]) == (NUMBER, "created")
+    assert "first 14 digits" in found["warning"]
+    assert "first 14 digits" in folder.hub("track", NUMBER + "0001").out
+
+
+def test_several_carriers_are_proposed_and_none_is_guessed(folder, carrier):
+    keys = 'username = "u"\npassword = "p"\nbase_url = "http://127.0.0.1:9/"\n'
+    with folder.settings.open("a", encoding="utf-8") as settings:
+        settings.write(f'[carriers.meest]\nplugin = "meest"\n{keys}')
+        settings.write('[carriers.up]\nplugin = "ukrposhta"\nbearer_tracking = "t"\n')
+    said = folder.hub("track", "500100031143", code=2).err
+    assert "meest (500100031143)" in said
+    assert "up (0500100031143: A spreadsheet seems to have eaten the zero" in said
+    assert "--carrier" in said
+    assert carrier.asked == []
+
+
+def test_two_accounts_of_one_carrier_are_no_doubt(folder, carrier):
+    address = next(line for line in folder.settings.read_text().splitlines() if line.startswith("base_url"))
+    with folder.settings.open("a", encoding="utf-8") as settings:
+        settings.write(f'[carriers.np2]\nplugin = "nova_poshta"\n{address}\n')
+    carrier.add_parcel(NUMBER)
+    assert folder.hub("track", NUMBER, "--json").json["carrier"] == "np"
+
+
+def test_what_is_wrong_with_a_number_is_said(folder, carrier):
+    assert "14 digits, this number has 15" in folder.hub("track", NUMBER + "1", code=2).err
+
+
 def test_people_read_lines(folder, carrier):
     carrier.add_parcel(NUMBER)
     out = folder.hub("track", NUMBER).out
