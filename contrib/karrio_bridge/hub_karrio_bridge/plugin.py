@@ -25,6 +25,7 @@ from hub.sdk import (
     Problem,
     Recognition,
     Register,
+    SettingsRejected,
     TemporaryFailure,
     Throttled,
     TrackAnswer,
@@ -157,6 +158,11 @@ def plugin_of(extension: str, title: str) -> CarrierPlugin:
 
 @hookimpl
 def hub_register(register: Register) -> None:
-    """Offer each installed extension."""
-    for extension, title in sorted(extensions().items()):
+    """Offer each installed extension; without any, say what to install."""
+    found = extensions()
+    if not found:
+        raise SettingsRejected(
+            "no karrio extension is installed: pip install karrio-dhl-universal, or another"
+        )
+    for extension, title in sorted(found.items()):
         register.carrier(plugin_of(extension, title))

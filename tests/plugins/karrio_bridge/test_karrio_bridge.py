@@ -17,6 +17,7 @@ from hub.sdk import (
     AuthenticationFailed,
     NotTracked,
     Problem,
+    SettingsRejected,
     Status,
     TemporaryFailure,
     Throttled,
@@ -112,8 +113,9 @@ def test_every_extension_is_a_kind_of_carrier(bridge, karrio):
 
 
 @pytest.mark.skipif("karrio" in sys.modules, reason="karrio is installed")
-def test_without_karrio_nothing_is_offered_and_nothing_raised(bridge):
-    assert registered(bridge) == []
+def test_without_karrio_it_says_what_to_install(bridge):
+    with pytest.raises(SettingsRejected, match="pip install karrio-"):
+        registered(bridge)
 
 
 async def test_a_parcel_is_read_in_a_thread_with_the_accounts_keys(bridge, karrio):
