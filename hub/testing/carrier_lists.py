@@ -15,6 +15,7 @@ from hub.sdk import (
     Carrier,
     Changes,
     Documents,
+    Notice,
     PluginError,
     TemporaryFailure,
     Throttled,
@@ -102,6 +103,21 @@ class CarrierLists(Face):
     @requires("checks")
     def test_check_tells_each_fault_from_success(self) -> None:
         self._fails(lambda carrier: carrier.check())
+
+    def test_notices_are_short_sentences_that_cost_no_call(self) -> None:
+        """Asked each hour: they come from settings and the account's store, never from the carrier."""
+
+        def forbidden(request: httpx.Request) -> httpx.Response:
+            raise AssertionError("`notices` asks the carrier")
+
+        notices = self.ask_list(forbidden, lambda carrier: carrier.notices())
+        assert isinstance(notices, tuple)
+        assert all(isinstance(one, Notice) for one in notices)
+        assert len({one.key for one in notices}) == len(notices), "a key names one notice"
+        for one in notices:
+            assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301 - our own bytes
+            assert all(0 < len(one.text[language]) <= 500 for language in ("en", "uk"))
+            assert not [place for place, secret in enumerate(self.secrets) if secret in repr(one)]
 
     # changes -------------------------------------------------------------------------------------------
 

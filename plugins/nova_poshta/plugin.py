@@ -47,6 +47,8 @@ class NovaPoshta(Carrier):
             parallel_calls=1,
             tracks_without_key=True,
             reports_money=True,
+            calls_per_day=settings.calls_per_day,
+            needs_phone=not has_key,
             lists_documents=has_key,
             lists_transfers=has_key and settings.list_transfers,
         )

@@ -47,6 +47,9 @@ class NovaPoshtaSettings(BaseModel):
     calls_per_minute: int = Field(
         default=60, ge=1, le=600, description="Calls a minute with this key, each of up to 100 parcels."
     )
+    calls_per_day: int = Field(
+        default=0, ge=0, le=1_000_000, description="Calls a day with this key; 0: the limit is not known."
+    )
 
     @field_validator("phone")
     @classmethod

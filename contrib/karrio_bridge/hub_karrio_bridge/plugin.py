@@ -19,7 +19,6 @@ from hub.sdk import (
     CarrierCapabilities,
     CarrierPlugin,
     Host,
-    Likeness,
     NotTracked,
     PluginError,
     Problem,
@@ -34,6 +33,7 @@ from hub.sdk import (
     hookimpl,
 )
 from hub.sdk.reading import told_text
+from hub_karrio_bridge.numbers import recognise
 from hub_karrio_bridge.reading import entry
 from hub_karrio_bridge.settings import KarrioSettings
 
@@ -56,8 +56,8 @@ class KarrioCarrier(Carrier):
         self._running = 0
 
     def looks_like(self, text: str) -> Recognition:
-        """karrio knows no forms of numbers: the seller chooses this carrier by hand."""
-        return Recognition(likeness=Likeness.NO)
+        """karrio knows no forms of numbers; those of two carriers are known to everybody."""
+        return recognise(self.extension, text)
 
     async def track(self, numbers: Sequence[TrackingNumber]) -> TrackAnswer:
         """One call a number, each in a thread."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from hub.sdk import (
     AuthenticationFailed,
+    Likeness,
     NotTracked,
     Problem,
     SettingsRejected,
@@ -136,6 +137,24 @@ async def test_a_parcel_is_read_in_a_thread_with_the_accounts_keys(bridge, karri
     assert seen[-1].clock == datetime(2026, 3, 4, 11, tzinfo=UTC)
     assert threads[0].startswith("karrio-dhl_universal")
     assert fake.created == [("dhl_universal", {"consumer_secret": SECRET, "test_mode": False})]
+
+
+@pytest.mark.parametrize(
+    ("extension", "typed", "likeness", "number"),
+    [
+        ("ups", " 1z999aa1 0123456784 ", Likeness.SURE, NUMBER),
+        ("ups_freight", NUMBER, Likeness.SURE, NUMBER),
+        ("dhl_express", NUMBER, Likeness.NO, ""),
+        ("dhl_universal", "1234567890", Likeness.PERHAPS, "1234567890"),
+        ("fedex", "1234567890", Likeness.NO, ""),
+        ("dhl_express", "12345678901", Likeness.NO, ""),
+        ("ups", "1Z" + "9" * 100, Likeness.NO, ""),
+    ],
+)
+def test_two_carriers_numbers_are_recognised(bridge, extension, typed, likeness, number):
+    carrier = bridge.KarrioCarrier(extension, bridge.KarrioSettings())
+    seen = carrier.looks_like(typed)
+    assert (seen.likeness, seen.number) == (likeness, number)
 
 
 async def test_karrios_guess_in_transit_is_not_believed(bridge, karrio):
