@@ -5,7 +5,7 @@
                                                 shows an answer
 
 So of a transfer's item only names are looked for that the carrier uses for the same thing elsewhere. A list whose
-items have none of them is unreadable, and never "no money". A transfer counts as paid out only where its words
+items have none of them is a permanent failure, and never "no money". A transfer counts as paid out only where its words
 say so: "видано", as in the text of code 11.
 source  documentation and samples of client libraries. Read 2026-11-25.
 """
@@ -18,7 +18,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.sdk import AnswerUnreadable, Document, Documents, TemporaryFailure, Transfer, Transfers, parse_phone
+from hub.sdk import (
+    AnswerUnreadable,
+    Document,
+    Documents,
+    PermanentFailure,
+    TemporaryFailure,
+    Transfer,
+    Transfers,
+    parse_phone,
+)
 from plugins.nova_poshta.dates import KYIV, kyiv_now, kyiv_time, wire_day, wire_time
 from plugins.nova_poshta.envelope import Envelope, read_envelope
 from plugins.nova_poshta.errors import Refusal, failure, reason
@@ -102,15 +111,20 @@ def read_documents(body: bytes, place: Place, *, now_ms: int, cod_kind: CodKind 
     """One page of waybills. Raises what errors.py makes of a refusal, AnswerUnreadable for another shape."""
     envelope = _good(body, now_ms)
     found = [one for one in (_document(item, cod_kind) for item in envelope.items) if one is not None]
-    _refuse_unread(envelope.items, found)
+    if envelope.items and not found:
+        raise AnswerUnreadable("the list has items, and none of them has a waybill's number")
     return Documents(documents=tuple(found), next_page=place.after(envelope))
 
 
 def read_transfers(body: bytes, place: Place, *, now_ms: int) -> Transfers:
-    """One page of money transfers. Raises as `read_documents`."""
+    """One page of money transfers. Raises as `read_documents`; PermanentFailure where no item can be read."""
     envelope = _good(body, now_ms)
     found = [one for one in map(_transfer, envelope.items) if one is not None]
-    _refuse_unread(envelope.items, found)
+    if envelope.items and not found:
+        raise PermanentFailure(
+            "the list of money transfers has another form than this plugin knows: tell its authors, and set "
+            "list_transfers = false"
+        )
     return Transfers(transfers=tuple(found), next_page=place.after(envelope))
 
 
@@ -122,11 +136,6 @@ def _good(body: bytes, now_ms: int) -> Envelope:
     if refusal is not None:
         raise failure(envelope, refusal, now_ms=now_ms)
     return envelope
-
-
-def _refuse_unread(items: Sequence[Item], found: Sequence[object]) -> None:
-    if items and not found:
-        raise AnswerUnreadable("the list has items, and none of them has the expected fields")
 
 
 def _document(item: Item, cod_kind: CodKind) -> Document | None:

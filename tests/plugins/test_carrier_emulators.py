@@ -94,7 +94,7 @@ async def test_malformed_values_cost_an_answer_at_worst_and_never_another_parcel
         one.step(2)
         good = {entry.number: entry for entry in (await one.ask()).tracked}
         told = 0
-        for _ in range(30):
+        for _ in range(20):
             one.emulator.fail_next(1, "malformed")
             try:
                 answer = await one.ask()
@@ -160,7 +160,7 @@ async def test_the_lists_fail_alike(kind, name):
             one.emulator.fail_next(1, fault)
             with pytest.raises(error):
                 await call(one, name)
-        for _ in range(30):
+        for _ in range(15):
             one.emulator.fail_next(1, "malformed")
             try:
                 await call(one, name)

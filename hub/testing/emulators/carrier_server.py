@@ -16,22 +16,22 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 from aiohttp import web
 
 from hub.kernel.clock import Clock
 from hub.testing.emulators.nova_poshta_parcels import Parcel, cities
 
-Fault: TypeAlias = str
-FAULTS: tuple[Fault, ...] = (
+Fault = Literal[
     "http_401", "http_429", "http_500", "timeout", "delay", "half_body", "html", "malformed", "down",
     "bad_number", "unknown_code", "drop_numbers",
-)  # fmt: skip
+]  # fmt: skip
 """Of all carriers: malformed is JSON with a value of another type, another one each time; down breaks the
 connection; bad_number refuses the call because of its first number; unknown_code tells a code that no table
 lists; drop_numbers leaves out every second number; delay answers after `delay_s`; the rest says what it is."""
 
+FAULTS: tuple[str, ...] = get_args(Fault)
 UNKNOWN_CODE = "99991"
 RETRY_AFTER_S = 7
 _HTTP = {"http_401": 401, "http_429": 429, "http_500": 500}
@@ -60,7 +60,7 @@ class CarrierServer:
     """
 
     mark: ClassVar[str]
-    own_faults: ClassVar[tuple[Fault, ...]] = ()
+    own_faults: ClassVar[tuple[str, ...]] = ()
     path: ClassVar[str] = "/"
     routes: ClassVar[Mapping[str, tuple[str, ...]]]
 
@@ -74,10 +74,10 @@ class CarrierServer:
     parcels: dict[str, Parcel] = field(default_factory=dict)
     is_down: bool = False
     key_revoked: bool = False
-    chance: dict[Fault, float] = field(default_factory=dict)
+    chance: dict[str, float] = field(default_factory=dict)
     _luck: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - the same each run
     _spoilt: int = 0
-    _faults: deque[Fault] = field(default_factory=deque)
+    _faults: deque[str] = field(default_factory=deque)
     _runner: web.AppRunner | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -138,7 +138,7 @@ class CarrierServer:
             raise ValueError(f"{number} was never given out")
         return self.add_parcel(number, cod_minor, route)
 
-    def fail_next(self, n: int = 1, kind: Fault = "http_500") -> None:
+    def fail_next(self, n: int = 1, kind: str = "http_500") -> None:
         """The next `n` calls fail in this way; kinds queue up."""
         known = (*FAULTS, *self.own_faults)
         if kind not in known:
@@ -154,8 +154,8 @@ class CarrierServer:
     # What a carrier's emulator writes ------------------------------------------------------------------
 
     @abstractmethod
-    async def answer(self, request: web.Request, fault: Fault | None) -> Any:
-        """The JSON body of one call. Raises Answered for another status than 200."""
+    async def answer(self, request: web.Request, fault: Any) -> Any:
+        """The JSON body of one call; `fault` is a name or None. Raises Answered for another status than 200."""
 
     def is_login(self, request: web.Request) -> bool:
         """A login uses up no fault."""
@@ -167,7 +167,7 @@ class CarrierServer:
 
     # What it gets for that -----------------------------------------------------------------------------
 
-    def seen(self, number: str, fault: Fault | None = None) -> list[tuple[int, str]]:
+    def seen(self, number: str, fault: str | None = None) -> list[tuple[int, str]]:
         """(step, code) of what has happened to a parcel so far, oldest first; empty where it is not known."""
         if number not in self.parcels and self.first_sight == "create":
             self.add_parcel(number, *self.made_up(number))
@@ -216,7 +216,7 @@ class CarrierServer:
             return await _half(request, body)
         return web.Response(status=status, body=body, content_type="application/json")
 
-    def _next_fault(self, request: web.Request) -> Fault | None:
+    def _next_fault(self, request: web.Request) -> str | None:
         if self.is_login(request):
             return None
         if self._faults:
@@ -236,7 +236,7 @@ class CarrierServer:
 T = TypeVar("T")
 
 
-def kept(answered: Sequence[T], fault: Fault | None) -> Sequence[T]:
+def kept(answered: Sequence[T], fault: str | None) -> Sequence[T]:
     """What is answered: every second one with the fault drop_numbers."""
     return answered[1::2] if fault == "drop_numbers" else answered
 

@@ -20,12 +20,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 from aiohttp import web
 
 from hub.kernel.clock import Clock
-from hub.testing.emulators.carrier_server import UNKNOWN_CODE, CarrierServer, Fault, kept
+from hub.testing.emulators.carrier_server import UNKNOWN_CODE, CarrierServer, kept
+from hub.testing.emulators.carrier_server import Fault as CommonFault
 from hub.testing.emulators.nova_poshta_parcels import (
     KYIV,
     ROUTES,
@@ -41,6 +42,11 @@ PATH = "/v2.0/json/"
 MARK = "nova_poshta"
 MAX_DOCUMENTS = 100
 PAGE_SIZE = 100
+
+OwnFault = Literal[
+    "throttle", "daily_limit", "auth", "expired", "bad_phone", "service", "method_gone", "shuffle",
+]  # fmt: skip
+Fault = Literal[CommonFault, OwnFault]
 
 _ERRORS = {
     "throttle": ("To many requests", "20000401501"),
@@ -75,9 +81,7 @@ class NovaPoshtaEmulator(CarrierServer):
     mark: ClassVar[str] = MARK
     path: ClassVar[str] = PATH
     routes: ClassVar[dict[str, tuple[str, ...]]] = ROUTES
-    own_faults: ClassVar[tuple[Fault, ...]] = (
-        "throttle", "daily_limit", "auth", "expired", "bad_phone", "service", "method_gone", "shuffle",
-    )  # fmt: skip
+    own_faults: ClassVar[tuple[str, ...]] = get_args(OwnFault)
 
     api_key: str = ""
 

@@ -12,6 +12,7 @@ from hub.kernel.clock import DAY, HOUR
 from hub.sdk import (
     AnswerUnreadable,
     AuthenticationFailed,
+    PermanentFailure,
     PluginError,
     TemporaryFailure,
     Throttled,
@@ -111,9 +112,9 @@ def test_odd_items_are_left_out_and_cost_nobody():
     assert [one.number for one in found] == [OTHER]
 
 
-def test_a_list_in_which_nothing_can_be_read_is_unreadable_and_not_empty():
-    for read in (documents, transfers):
-        with pytest.raises(AnswerUnreadable):
+def test_a_list_in_which_nothing_can_be_read_is_no_empty_list():
+    for read, error in ((documents, AnswerUnreadable), (transfers, PermanentFailure)):
+        with pytest.raises(error):
             read({"Unheard": "1"}, {"Of": "2"})
         assert read() == ()
 
