@@ -6,6 +6,7 @@ are met in another way, each with its reason, because karrio hides what they ask
 """
 
 import asyncio
+import importlib
 import itertools
 import sys
 import threading
@@ -15,12 +16,12 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from hub_karrio_bridge.plugin import KarrioCarrier, plugin_of
-from hub_karrio_bridge.settings import KarrioSettings
 
 from hub.sdk import Carrier, Host, Throttled, TrackingNumber
 from hub.testing.contract_carrier import BASE_URL, CarrierContract
 from hub.testing.host import LoopbackHost
+
+bridge = importlib.import_module("hub_karrio_bridge.plugin")  # of another distribution
 
 SECRET = "the-consumer-secret"
 NUMBER = "1234567890"
@@ -74,7 +75,7 @@ def karrio(monkeypatch):
 
 
 class TestKarrioBridge(CarrierContract):
-    plugin = plugin_of("dhl_universal", "DHL")
+    plugin = bridge.plugin_of("dhl_universal", "DHL")
     settings = {"credentials": {"consumer_key": "k", "consumer_secret": SECRET}}
     numbers = (TrackingNumber(number=NUMBER), TrackingNumber(number=OTHER))
     known_codes = ("picked_up", "delivered", "out_for_delivery")
@@ -88,7 +89,9 @@ class TestKarrioBridge(CarrierContract):
             transport if isinstance(transport, httpx.MockTransport) else httpx.MockTransport(nowhere)
         )
         keys = {"consumer_key": "k", "consumer_secret": SECRET, "transport": token}
-        return KarrioCarrier("dhl_universal", KarrioSettings.model_validate({"credentials": keys}))
+        settings = bridge.KarrioSettings.model_validate({"credentials": keys})
+        carrier: Carrier = bridge.KarrioCarrier("dhl_universal", settings)
+        return carrier
 
     def answer(self, request: httpx.Request, codes: Mapping[str, str]) -> httpx.Response:
         asked = request.url.path.rsplit("/", 1)[-1]
