@@ -71,8 +71,9 @@ class Shop:
             await self.poller.run_due()
 
     async def see(self, row, steps=0):
-        """The parcel after some steps: (status, money)."""
+        """The parcel after some steps, asked for by hand at the end: (status, money)."""
         await self.step(steps)
+        await self.poller.refresh(row.id)
         now = self.again(row)
         return now.status, now.money_status
 
