@@ -82,5 +82,5 @@ def _tell(tx: Tx, name: str, texts: Sequence[str]) -> None:
     if known.last_error in texts and known.last_error_at is not None and tx.now - known.last_error_at < DAY:
         return
     accounts.note_error(tx, name, texts[0])
-    put_alarm(tx, "account_notice", name)
+    put_alarm(tx, "account_notice", account=name)
     log.warning("account_notice", account=name, notices=len(texts))
