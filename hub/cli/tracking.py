@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hub.app import Accounts
     from hub.sdk.carrier import Carrier
     from hub.sdk.tracking import Recognition
+    from hub.shipments.model import Seen
 
 
 @click.command()
@@ -141,7 +142,8 @@ async def _ask(found: Proposal, number: str) -> dict[str, Any]:
         problem = answer.problems[0]
         return {**result, "problem": problem.message or problem.problem.value}
     now = SystemClock().now()
-    state = merge([seen_of(o, now) for o in answer.tracked[0].observations], cod=False)
+    steps = [seen_of(one, now) for one in answer.tracked[0].observations]
+    state = merge(steps, cod=False)
     return {
         **result,
         "status": state.status,
@@ -151,6 +153,20 @@ async def _ask(found: Proposal, number: str) -> dict[str, Any]:
         "place": state.place,
         "status_at": rfc3339(state.clock_at) if state.clock_at is not None else None,
         "facts": dict(state.facts),
+        "events": [_event(seen) for seen in steps],
+    }
+
+
+def _event(seen: Seen) -> dict[str, Any]:
+    from hub.kernel.clock import Instant, rfc3339  # noqa: PLC0415
+
+    at = seen.clock_at if seen.happened_at is None else seen.happened_at
+    return {
+        "at": rfc3339(Instant(at)) if at is not None else None,
+        "status": seen.status,
+        "raw_code": seen.raw_code,
+        "raw_text": seen.raw_text,
+        "place": seen.place,
     }
 
 
@@ -168,7 +184,15 @@ def _words(result: dict[str, Any]) -> str:
         parts.append(f"  since: {result['status_at']}")
     if result["money_status"] != "none":
         parts.append(f"  cash on delivery: {result['money_status']}")
+    if len(result["events"]) > 1:
+        parts += ["", *map(_line, result["events"])]
     return "\n".join(parts)
+
+
+def _line(event: dict[str, Any]) -> str:
+    """One step of the way."""
+    where = f", {event['place']}" if event["place"] else ""
+    return f"  {event['at'] or '-':20}  {event['status']:18}  {event['raw_text'] or event['raw_code']}{where}"
 
 
 COMMANDS = (track,)

@@ -125,7 +125,8 @@ def read_transfers(body: bytes, place: Place, *, now_ms: int) -> Transfers:
             "the list of money transfers has another form than this plugin knows: tell its authors, and set "
             "list_transfers = false"
         )
-    return Transfers(transfers=tuple(found), next_page=place.after(envelope))
+    told = tuple(one for one in found if one.amount)
+    return Transfers(transfers=told, next_page=place.after(envelope))
 
 
 def _good(body: bytes, now_ms: int) -> Envelope:
@@ -159,15 +160,16 @@ def _document(item: Item, cod_kind: CodKind) -> Document | None:
 
 
 def _transfer(item: Item) -> Transfer | None:
+    """None for an item without a waybill or any sum; a sum of 0 where all are told as 0."""
     number = _waybill(item, WAYBILL)
-    amount = next((told for key in AMOUNT if (told := minor(item.get(key))) is not None), None)
-    if number is None or amount is None:
+    amounts = [told for key in AMOUNT if (told := minor(item.get(key))) is not None]
+    if number is None or not amounts:
         return None
     words = " ".join(text(item.get(key), 200) or "" for key in STATE).casefold()
     names = (str(item.get(key) or "") for key in TRANSFER)
     return Transfer(
         number=number,
-        amount=amount,
+        amount=next((one for one in amounts if one), 0),
         paid_out_at=_first_time(item, MOMENT) if _HANDED_OUT.search(words) else None,
         transfer_id=next((name[:60] for name in names if name and name != number), ""),
     )

@@ -6,6 +6,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 
 from hub.cli import main
 from hub.kernel.clock import SystemClock
+from hub.testing.emulators.carrier_server import CarrierServer
 from hub.testing.emulators.nova_poshta import NovaPoshtaEmulator
 
 
@@ -75,16 +77,22 @@ def shop(folder: Shop, migrated_file: Path) -> Shop:
     return folder
 
 
-@pytest.fixture
-def nova_poshta() -> Iterator[tuple[NovaPoshtaEmulator, str]]:
-    """The emulated carrier on loopback, in a thread: commands have an event loop of their own."""
-    emulator = NovaPoshtaEmulator(SystemClock(), seconds_per_step=3600, first_sight="not_found")
+@contextmanager
+def in_a_thread(emulator: CarrierServer) -> Iterator[str]:
+    """An emulated carrier on loopback, in a thread: commands have an event loop of their own. Its address."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    address = asyncio.run_coroutine_threadsafe(emulator.start(), loop).result(10)
-    yield emulator, address
+    yield asyncio.run_coroutine_threadsafe(emulator.start(), loop).result(10)
     asyncio.run_coroutine_threadsafe(emulator.stop(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
     loop.close()
+
+
+@pytest.fixture
+def nova_poshta() -> Iterator[tuple[NovaPoshtaEmulator, str]]:
+    """The emulated Nova Poshta, and its address."""
+    emulator = NovaPoshtaEmulator(SystemClock(), seconds_per_step=3600, first_sight="not_found")
+    with in_a_thread(emulator) as address:
+        yield emulator, address

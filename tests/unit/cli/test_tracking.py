@@ -2,6 +2,10 @@
 
 import pytest
 
+from hub.kernel.clock import SystemClock
+from hub.testing.emulators.meest import MeestEmulator
+from tests.unit.cli.conftest import in_a_thread
+
 NUMBER = "20450000000001"
 
 
@@ -31,6 +35,23 @@ def test_a_parcel_is_found_without_a_database(folder, carrier):
 def test_the_carrier_is_known_by_its_number(folder, carrier):
     carrier.add_parcel(NUMBER)
     assert folder.hub("track", " 2045 0000 0000 01 ", "--json").json["carrier"] == "np"
+
+
+def test_the_whole_way_is_told_where_the_carrier_tells_it(folder):
+    emulator = MeestEmulator(SystemClock(), seconds_per_step=0.001)
+    emulator.add_parcel("MYCV000000001UA")
+    folder.settings.parent.mkdir()
+    with in_a_thread(emulator) as address:
+        keys = f'username = "u"\npassword = "p"\nbase_url = "{address}"'
+        folder.write(f'[carriers.meest]\nplugin = "meest"\n{keys}\n')
+        found = folder.hub("track", "MYCV000000001UA", "--json").json
+        out = folder.hub("track", "MYCV000000001UA").out
+    assert [one["raw_code"] for one in found["events"]] == list(emulator.routes["delivered"])
+    assert (found["status"], found["events"][-1]["status"]) == ("delivered", "delivered")
+    *_, last = [line for line in out.splitlines() if line]
+    assert "delivered" in last
+    assert "ДОРУЧЕНО" in last
+    assert len([line for line in out.splitlines() if line.startswith("  20")]) == 5
 
 
 def test_a_mistyped_number_is_asked_for_and_warned_of(folder, carrier):
