@@ -2,6 +2,7 @@
 
 karrio is synchronous and opens connections of its own, so each call runs in a thread with a time limit. A call that
 hangs keeps its thread until karrio's own time limit; at most MAX_THREADS of an account do, then calls are refused.
+The threads are daemons: one that hangs does not keep the hub from stopping.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from hub.sdk import (
@@ -52,7 +54,6 @@ class KarrioCarrier(Carrier):
             batch_size=1, calls_per_minute=settings.calls_per_minute, parallel_calls=1
         )
         self._settings = settings
-        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix=f"karrio-{extension}")
         self._running = 0
 
     def looks_like(self, text: str) -> Recognition:
@@ -75,8 +76,10 @@ class KarrioCarrier(Carrier):
         if self._running >= MAX_THREADS:
             raise TemporaryFailure("earlier calls of karrio still hang")
         self._running += 1
-        call = self._threads.submit(self._ask, number)
+        call: Future[Tracked | NotTracked] = Future()
         call.add_done_callback(self._done)
+        name = f"karrio-{self.extension}"
+        threading.Thread(target=self._run, args=(call, number), name=name, daemon=True).start()
         try:
             return await asyncio.wait_for(asyncio.wrap_future(call), self._settings.timeout_s)
         except PluginError:
@@ -85,6 +88,14 @@ class KarrioCarrier(Carrier):
             raise TemporaryFailure("karrio gave no answer in time") from None
         except Exception as error:  # noqa: BLE001 - karrio's connectors raise anything, with secrets in the text
             raise TemporaryFailure(f"karrio failed: {type(error).__name__}") from None
+
+    def _run(self, call: Future[Tracked | NotTracked], number: str) -> None:
+        if not call.set_running_or_notify_cancel():
+            return  # whoever asked was gone before the thread began
+        try:
+            call.set_result(self._ask(number))
+        except Exception as error:  # noqa: BLE001 - the thread's boundary: `_in_thread` sorts it
+            call.set_exception(error)
 
     def _done(self, _: object) -> None:
         self._running -= 1
@@ -97,10 +108,6 @@ class KarrioCarrier(Carrier):
         details, messages = sdk.Tracking.fetch({"tracking_numbers": [number]}).from_(gateway).parse()
         own = [one for one in details or () if _same(one, number)]
         return entry(number, own[0]) if own else _why(number, messages or ())
-
-    async def close(self) -> None:
-        """Let the threads go; one that hangs is left to karrio's own time limit."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _same(details: Any, number: str) -> bool:

@@ -215,6 +215,17 @@ async def test_hanging_calls_are_given_up_and_do_not_pile_up(bridge, karrio):
         await carrier.close()
 
 
+async def test_a_hanging_thread_does_not_keep_the_hub_from_stopping(bridge, karrio):
+    let_go = threading.Event()
+    karrio(lambda _: (let_go.wait(20), ([], []))[1])
+    with pytest.raises(TemporaryFailure, match="in time"):
+        await track(bridge, timeout_s=1)
+    hanging = [one for one in threading.enumerate() if one.name.startswith("karrio-")]
+    assert hanging
+    assert all(one.daemon for one in hanging)
+    let_go.set()
+
+
 ODD = (
     st.none()
     | st.booleans()
