@@ -109,7 +109,11 @@ class Process:
         self._scheduler.start()
         if self._works:
             self._scheduler.add_job(self._guarded, args=("watch", self._watch.tick), id="watch:first")
-            self._scheduler.add_job(self._guarded, args=("account_notices", self._account_notices.tick), id="account_notices:first")
+            self._scheduler.add_job(
+                self._guarded,
+                args=("account_notices", self._account_notices.tick),
+                id="account_notices:first",
+            )
             self.listeners.start()
             self._jobs.start()
 
