@@ -225,7 +225,7 @@ async def test_a_receipt_that_is_not_there_is_not_found(fault):
 
 
 async def test_unknown_codes_late_and_hanging_answers():
-    async with a_world(timeout_s=0.3, hang_s=2, delay_s=0.05) as (emulator, carrier, _, _):
+    async with a_world(timeout_s=1.0, hang_s=2, delay_s=0.05) as (emulator, carrier, _, _):
         emulator.fail_next(1, "unknown_code")
         (tracked,) = (await ask(carrier)).tracked
         assert tracked.observations[0].status is Status.UNKNOWN

@@ -172,7 +172,7 @@ async def test_a_fault_is_told_by_its_kind_and_over_with_the_next_call(world, fa
 
 
 async def test_a_carrier_that_hangs_is_a_temporary_failure():
-    async with a_world(timeout_s=0.2) as world:
+    async with a_world(timeout_s=1.0) as world:
         world.emulator.fail_next(1, "timeout")
         with pytest.raises(TemporaryFailure):
             await world.ask(NUMBER)

@@ -238,7 +238,7 @@ async def test_a_fault_is_told_by_its_kind_and_over_with_the_next_call(fault, er
 
 
 async def test_a_key_refused_twice_unknown_codes_and_hanging_answers():
-    async with a_world(timeout_s=0.3, hang_s=2, delay_s=0.05) as (emulator, carrier, _, _):
+    async with a_world(timeout_s=1.0, hang_s=2, delay_s=0.05) as (emulator, carrier, _, _):
         emulator.fail_next(2, "http_401")
         with pytest.raises(AuthenticationFailed):
             await ask(carrier)

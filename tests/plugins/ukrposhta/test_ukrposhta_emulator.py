@@ -133,7 +133,7 @@ async def test_an_unknown_code_is_kept(world):
 
 
 async def test_a_late_answer_is_an_answer_and_a_hanging_one_a_failure():
-    async with a_world(timeout_s=0.3, hang_s=2, delay_s=0.05) as world:
+    async with a_world(timeout_s=1.0, hang_s=2, delay_s=0.05) as world:
         world.emulator.add_parcel(NUMBER)
         world.step()
         world.emulator.fail_next(1, "delay")
