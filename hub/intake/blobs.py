@@ -22,7 +22,7 @@ class BlobStore:
         """Store and fsync; the SHA-256 in hex. Raises OSError (disk full, no right)."""
         name = hashlib.sha256(body).hexdigest()
         path = self._path(name)
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             os.utime(path)  # `drop` sees that somebody has need of it
             return name
         path.parent.mkdir(parents=True, exist_ok=True)
