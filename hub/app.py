@@ -28,7 +28,7 @@ from sqlalchemy.engine import URL, Connection
 from hub.access.model import system
 from hub.accounts import store as accounts
 from hub.accounts.host import AccountHost
-from hub.accounts.secrets import read_key
+from hub.accounts.secrets import SecretKey, SecretKeyUnusable, read_key
 from hub.assignment.ledger import create_head
 from hub.coordination.nodes import NodeLease, acquire_node, release_node
 from hub.db import schema
@@ -129,6 +129,7 @@ def read_accounts(loaded: Loaded, plugins: Plugins, clock: Clock) -> Accounts:
         ("carriers", loaded.settings.carriers, plugins.carriers),
     )
     names: set[str] = set()
+    key = _secret_key(loaded)
     for section, configured, kinds in tables:
         for name, keys in configured.items():
             if name in names:
@@ -146,7 +147,7 @@ def read_accounts(loaded: Loaded, plugins: Plugins, clock: Clock) -> Accounts:
             one = _read_account(section, name, dict(keys), kinds, loaded, found.problems)
             if one is not None:
                 found.settings.append(one)
-                _build_account(one, kinds[one.plugin], clock, found)
+                _build_account(one, kinds[one.plugin], AccountHost(one.name, clock, key), found)
     return found
 
 
@@ -196,8 +197,15 @@ def _route(where: str, keys: dict[str, Any], problems: list[FieldProblem]) -> Ro
     return Route(**found)
 
 
-def _build_account(one: AccountSettings, kind: Any, clock: Clock, found: Accounts) -> None:
-    host = AccountHost(one.name, clock)
+def _secret_key(loaded: Loaded) -> SecretKey | None:
+    """The hub's key, for what plugins sign; whoever opens the hub hears that it cannot be used."""
+    try:
+        return read_key(loaded.path(loaded.settings.hub.secret_key_file), os.environ)
+    except (SecretKeyUnusable, OSError):
+        return None
+
+
+def _build_account(one: AccountSettings, kind: Any, host: AccountHost, found: Accounts) -> None:
     found.hosts.append(host)
     try:
         built = kind.create(one.name, one.keys, host)

@@ -49,6 +49,7 @@ class SecretKey:
 
     id: str
     _cipher: AESGCM = field(repr=False)
+    _key: bytes = field(repr=False, default=b"")
 
     @classmethod
     def of(cls, text: str) -> SecretKey:
@@ -57,7 +58,13 @@ class SecretKey:
         if len(text) < MIN_KEY_CHARACTERS:
             raise SecretKeyUnusable
         key = HKDF(SHA256(), 32, None, b"hub account secrets").derive(text.encode())
-        return cls(hashlib.sha256(b"hub key id" + key).hexdigest()[:8], AESGCM(key))
+        return cls(hashlib.sha256(b"hub key id" + key).hexdigest()[:8], AESGCM(key), key)
+
+    def derived(self, account: str, purpose: str) -> bytes:
+        """32 bytes that only this hub can know, for one account and purpose."""
+        return HKDF(SHA256(), 32, None, b"hub account key\x00" + _bound_to(account, purpose)).derive(
+            self._key
+        )
 
     def seal(self, account: str, name: str, value: str) -> str:
         """Encrypt; twice the same value gives two different texts."""

@@ -103,7 +103,7 @@ class Bench:
             paid_units=paid,
             assigned_at=tx.now,
             accepted_at=tx.now if state is TaskState.ACCEPTED else None,
-            react_by_at=self.react_by() if state is TaskState.ASSIGNED else None,
+            react_by_at=self.react_by(row) if state is TaskState.ASSIGNED else None,
             snoozed_until_at=None,
             actor=self.actor.label,
         )
@@ -111,9 +111,13 @@ class Bench:
             put_notice(tx, "task_assigned", member.staff_id, row.id)
         return changed
 
-    def react_by(self) -> Instant | None:
+    def reaction(self, row: TaskRow) -> int | None:
+        """How much working time there is to react to a task: its own limit, else the team's; None: no clock."""
+        return row.reaction_ms if row.reaction_ms is not None else self.roster.rules.reaction
+
+    def react_by(self, row: TaskRow) -> Instant | None:
         """The earliest moment at which a task dealt now can have been let pass."""
-        limit = self.roster.rules.reaction
+        limit = self.reaction(row)
         return None if limit is None else Instant(self.tx.now + limit)
 
     def back_to_queue(self, row: TaskRow, event: str, reason: str, *, let_go: bool) -> TaskRow:

@@ -341,7 +341,7 @@ def wake(bench: Bench, row: TaskRow) -> TaskRow:
         state=TaskState.ASSIGNED,
         snoozed_until_at=None,
         assigned_at=bench.tx.now,
-        react_by_at=bench.react_by(),
+        react_by_at=bench.react_by(row),
         actor=bench.actor.label,
     )
     note(bench.tx, bench.actor, "task", row.id, "woken")
@@ -400,7 +400,7 @@ def _again(bench: Bench, row: TaskRow) -> TaskRow:
         reason=None,
         assigned_at=None if row.membership_id is None else tx.now,
         accepted_at=None,
-        react_by_at=None if row.membership_id is None else bench.react_by(),
+        react_by_at=None if row.membership_id is None else bench.react_by(row),
         actor=bench.actor.label,
     )
     if row.membership_id is not None and bench.roster.members[row.membership_id].closed:

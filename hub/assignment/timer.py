@@ -3,12 +3,12 @@
 One piece of work looks every quarter of a second for teams that have something due, and gives each its
 own transaction under the team's lock; looking twice changes nothing, so a second process does no harm.
 
-A reaction (accept, snooze, complete) is due within the team's `reaction_minutes` of working time, which
-runs while anybody's shift is on. `react_by_at` is the earliest such moment: here it is looked at exactly,
-and set to the next earliest where the night came between. Who lets a task pass is given back what it
-cost; the colleague with the most credit of those who could take it pays instead, and whoever let it pass
-is dealt nothing until he acts (`not_reacting`), and the head is told. Where nobody else could take it, it
-stays, and the head is told once.
+A reaction (accept, snooze, complete) is due within the team's `reaction_minutes` of working time (or the
+limit that the task brought with it), which runs while anybody's shift is on. `react_by_at` is the
+earliest such moment: here it is looked at exactly, and set to the next earliest where the night came
+between. Who lets a task pass is given back what it cost; the colleague with the most credit of those who
+could take it pays instead, and whoever let it pass is dealt nothing until he acts (`not_reacting`), and
+the head is told. Where nobody else could take it, it stays, and the head is told once.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _tasks(tx: Tx, team_id: int, due: ColumnElement[bool]) -> list[TaskRow]:
 
 
 def _overdue(bench: Bench, row: TaskRow) -> None:
-    limit = bench.roster.rules.reaction
+    limit = bench.reaction(row)
     since = Instant(row.assigned_at or bench.tx.now)
     left = None if limit is None else limit - bench.worked(since, bench.tx.now)
     if left is not None and left > 0:

@@ -166,6 +166,7 @@ class TaskRow(NamedTuple):
     version: int = 1
     needs: str = "{}"
     react_by_at: int | None = None
+    reaction_ms: int | None = None
 
 
 class LedgerRow(NamedTuple):

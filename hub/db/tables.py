@@ -588,6 +588,7 @@ task = Table(
     _count("version", 1),
     _text("needs", default="{}"),  # JSON: account, language, skill; who may be dealt it
     _at("react_by_at", null=True),  # its person has to react before it; null: no clock runs
+    _ref("reaction_ms", null=True),  # its own limit of working time to react; null: its team's
 )
 Index(
     "ix_task_react",

@@ -7,6 +7,7 @@ in the transaction, rejections in memory and flushed each second; a 503 is not o
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,13 +31,16 @@ from hub.intake.parser import ChannelAccount, Job, Parsed, Parser
 from hub.intake.pulled import Move, Understood, store
 from hub.intake.scribe import Scribe
 from hub.kernel.clock import moment
-from hub.kernel.errors import NotFound
-from hub.sdk.errors import DeliveryRejected
+from hub.kernel.errors import NotFound, Unavailable
+from hub.sdk.errors import DeliveryRejected, TemporaryFailure
 from hub.sdk.messages import HttpAnswer, Outcome, PulledDelivery, RawDelivery
 
 log = structlog.get_logger("hub.intake.door")
 
 REPLAY_BATCH = 50
+ASK_WITHIN_S = 5.0
+ASKED = "hub-asked"
+"""The header of a delivery that holds what `Channel.ask` brought; from outside it is never believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ class Door:
         if wait_s:
             self.reject(raw.account, "rate")
             raise TooMany(wait_s)
+        if account.channel.capabilities.asks:
+            raw = await self._asked(account, raw)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         if self.scribe is not None and self.scribe.works:
@@ -115,6 +121,22 @@ class Door:
                 "key_reused", "this key was used before with another body: take a new one", status=422
             )
         return self._answer(account, result, raw)
+
+    async def _asked(self, account: ChannelAccount, raw: RawDelivery) -> RawDelivery:
+        """The delivery with what its plugin was told elsewhere; nothing where that failed."""
+        said: object = ""
+        try:
+            async with asyncio.timeout(ASK_WITHIN_S):
+                said = await account.channel.ask(raw)
+        except DeliveryRejected as rejected:
+            self.reject(raw.account, rejected.reason)
+            raise
+        except TemporaryFailure as failure:
+            raise Unavailable(failure.message, retry_after_s=int(failure.retry_after_s or 30)) from failure
+        except Exception as error:  # noqa: BLE001 - the guard around a plugin: `verify` decides what silence means
+            log.error("plugin_raised", account=account.name, call="ask", error=type(error).__name__)
+        headers = {**raw.headers, ASKED: said if isinstance(said, str) else ""}
+        return dataclasses.replace(raw, headers=headers)
 
     def _answer(self, account: ChannelAccount, result: Outcome, raw: RawDelivery) -> HttpAnswer:
         try:

@@ -41,6 +41,8 @@ class Message:
     fields: str
     source: str
     extra: Extra | None = None
+    task_title: str = ""
+    reaction_ms: int | None = None
 
 
 @dataclass(slots=True)

@@ -83,6 +83,7 @@ class Job:
     attempts: int = 1
     known_id: str | None = None
     held: bool = False  # its caller writes it himself, with the position of a pull
+    read: bool = False  # the plugin is done with it: what takes time now (a disk) is no fault of the plugin
     verified: Verified | None = None
 
 
@@ -137,7 +138,7 @@ class Parser:
             current, busy = self._current, bool(self._queue) or self._current is not None
         if current is not self._watched:
             self._watched, self._ticks = current, 0
-        elif current is not None:
+        elif current is not None and not current.read:
             self._ticks += 1
             if self._ticks >= HUNG_TICKS:
                 self._give_up(current)
@@ -195,6 +196,7 @@ def understand(job: Job, blobs: BlobStore) -> Parsed:
             return unfinished(job, DeliveryState.PENDING, account.pending_only, blobs)
         parsed = account.channel.parse(raw)
         prepared = prepare(raw, account.team_id, account.region, job.verified, parsed)
+        job.read = True
     except DeliveryRejected as rejected:
         return (
             rejected
@@ -233,6 +235,7 @@ def _sound(verified: object) -> Verified:
 
 def unfinished(job: Job, state: DeliveryState, reason: str, blobs: BlobStore) -> Parsed:
     """The delivery as it is kept when nobody has understood it."""
+    job.read = True
     verified = job.verified
     prepared = Prepared(
         job.raw,

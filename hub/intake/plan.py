@@ -393,8 +393,9 @@ class Planner:
         person = self._person_of(contact_id, item.team_id, current)
         kept = current is None and message.event.joins_open and self._just_finished(contact_id, item.team_id)
         task_id = self._task(
-            item.team_id, request_id, "request", subject, None, correlation_id, needs, person, kept=kept
-        )
+            item.team_id, request_id, "request", message.task_title or subject, None, correlation_id, needs, person,
+            kept=kept, reaction=message.reaction_ms,
+        )  # fmt: skip
         opened.task = self._newest
         return request_id, task_id
 
@@ -438,10 +439,12 @@ class Planner:
         person: int | None = None,
         *,
         kept: bool = False,
+        reaction: int | None = None,
     ) -> int:
         """A new task, dealt at once if anybody can take it, else waiting in the queue.
 
         `person`: whose customer it is; `kept`: he has only just finished with him, so it stays his.
+        `reaction`: a limit of its own, else its team's.
         """
         task_id = self._id()
         roster = self._known.rosters[team_id]
@@ -453,13 +456,14 @@ class Planner:
                 self._sets.pop(team_id, None)
             state, holder, staff_id, seq = "assigned", taker.id, taker.staff_id, entry.seq
             paid, since = entry.units, self._now
-            react_by = None if roster.rules.reaction is None else self._now + roster.rules.reaction
+            limit = reaction if reaction is not None else roster.rules.reaction
+            react_by = None if limit is None else self._now + limit
             self._notices.setdefault(staff_id, []).append(str(task_id))
         self._newest = OpenTask(task_id, state, holder)
         row = r.TaskRow(
             task_id, team_id, request_id, kind, state, holder, staff_id, title, seq, paid, "[]", self._now, since,
             None, None, None, None, None, None, subject_id, ACTOR, correlation_id, self._now, 1,
-            needs_text(needs), react_by,
+            needs_text(needs), react_by, reaction,
         )  # fmt: skip
         self.plan.tasks.append(row)
         return task_id

@@ -15,12 +15,14 @@ from hub.contacts.model import Person, identities
 from hub.intake.extras import SIGNALS, SPEAKS, extra_of, signal_of
 from hub.intake.model import DeliveryState, Message, Prepared
 from hub.kernel import text
+from hub.kernel.clock import SECOND
 from hub.requests.model import subject_of
 from hub.sdk.errors import PayloadUnreadable
 from hub.sdk.messages import Event, EventKind, Parsed, RawDelivery, Verified
 
 MAX_EVENTS = 100
 MAX_FIELDS = 200
+MAX_REACTION_S = 7 * 24 * 3600
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _STATE = dict.fromkeys(EventKind, DeliveryState.NOTED) | {EventKind.SPAM: DeliveryState.SPAM}
 
@@ -78,7 +80,14 @@ def settle(event: Event, account: str, region: str) -> Message:
         dump(event.fields) if event.fields else "{}",
         dump(event.source) if event.source else "{}",
         extra_of(event),
+        text.one_line(event.task_title, text.SUBJECT) if event.task_title else "",
+        _reaction(event.reaction_s),
     )
+
+
+def _reaction(seconds: int | None) -> int | None:
+    """Milliseconds, a week at most; a plugin's slip is no limit."""
+    return None if seconds is None or seconds <= 0 else min(seconds, MAX_REACTION_S) * SECOND
 
 
 def dump(values: Mapping[str, str]) -> str:

@@ -384,7 +384,7 @@ class Guard:
             return given_up(job, self._blobs)
 
     def _tick(self, _number: int, _frame: object) -> None:
-        if self._current is not None:
+        if self._current is not None and not self._current.read:
             self._ticks += 1
             if self._ticks >= HUNG_TICKS:
                 raise PluginHung

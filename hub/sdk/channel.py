@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
-from hub.sdk.errors import PermanentFailure
+from hub.sdk.errors import DeliveryRejected, PermanentFailure
 from hub.sdk.host import Host
 from hub.sdk.messages import (
     Fetched,
@@ -41,11 +41,16 @@ class ChannelLimits:
     max_body_bytes   larger bodies are answered with 413
     rate_per_minute  deliveries a minute from one sender address; 0 = no limit
     media_types      accepted ones; empty = any. Others are answered with 415
+    max_upload_bytes a larger bound for multipart/form-data, which may bring files; 0 = max_body_bytes; since SDK 1.1
+    origins          pages of these origins ("https://shop.example") may post by script and read the answers
+                     (CORS, without credentials); the hub answers their preflights; since SDK 1.1
     """
 
     max_body_bytes: int = 1024 * 1024
     rate_per_minute: int = 0
     media_types: frozenset[str] = frozenset()
+    max_upload_bytes: int = 0
+    origins: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,7 @@ class ChannelCapabilities:
     parses_at_once     `verify` and `parse` run together before the delivery is stored, and `parse` may
                        reject it (forms); otherwise what cannot be parsed is stored as unreadable
     has_page           `page` answers GET below /in/<account>/
+    asks               `ask` is called for each delivery before `verify`; since SDK 1.1
     pulls              the hub calls `pull` again and again, in one process at a time; since SDK 1.1
     rescans            `rescan` can read again what came since a moment; since SDK 1.1
     sends              `send` works; since SDK 1.1
@@ -71,6 +77,7 @@ class ChannelCapabilities:
     receives: bool = True
     parses_at_once: bool = False
     has_page: bool = False
+    asks: bool = False
     pulls: bool = False
     rescans: bool = False
     sends: bool = False
@@ -109,6 +116,22 @@ class Channel(ABC):
     def answer(self, outcome: Outcome, raw: RawDelivery) -> HttpAnswer:
         """The HTTP answer after the commit. Called for each caller, repeats included; never stored."""
         return HttpAnswer(status=200, body=b"{}")
+
+    async def ask(self, raw: RawDelivery) -> str:
+        """Ask somebody else about a delivery before anything is stored (is this sender a person?); at most 5 s.
+
+        What it returns stands in `raw.headers["hub-asked"]` for `verify` and `parse`, and is kept with the delivery, so
+        that a replay asks nobody. Empty where it raised or took too long: `verify` says what that means.
+        DeliveryRejected refuses the delivery; TemporaryFailure answers 503, so that its sender comes again.
+        """
+        return ""
+
+    def refusal(self, rejected: DeliveryRejected, raw: RawDelivery) -> HttpAnswer | None:
+        """How a delivery's sender is told that it was refused, with a status of 4xx; None = a problem document.
+
+        Called for DeliveryRejected, whoever raised it; `raw.body` is empty where the hub refused it unread.
+        """
+        return None
 
     def page(self, path: str, query: Mapping[str, str], language: str) -> HttpAnswer | None:
         """A page of the channel's own below /in/<account>, such as a hosted form; None = 404."""

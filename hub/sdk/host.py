@@ -25,3 +25,11 @@ class Host(Protocol):
 
     @property
     def clock(self) -> HostClock: ...
+
+    def key(self, purpose: str) -> bytes | None:
+        """32 secret bytes of this account and purpose, to sign what the plugin hands out and gets back.
+
+        The same in every process, for as long as the hub's secret key stays; None where the hub has none.
+        Since SDK 1.1.
+        """
+        ...

@@ -141,6 +141,8 @@ class Event:
     about        EDIT, RECEIPT: the provider's id of the message meant
     mark         RECEIPT: what happened; `text` may say why it failed
     group        messages of one group are one message to a person (an album): same sender, same `group`
+    task_title   what the task is called in lists; "" = the subject
+    reaction_s   within how many seconds of working time somebody has to react; None = as its team says
     group_name   where it was written, if not in private (a group chat, a channel's discussion); "" in private
     """
 
@@ -162,6 +164,8 @@ class Event:
     mark: Mark | None = None
     group: str = ""
     group_name: str = ""
+    task_title: str = ""
+    reaction_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

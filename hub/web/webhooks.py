@@ -1,4 +1,9 @@
-"""`/in/<account>`: deliveries from outside. Knows sizes and time limits, and no channel."""
+"""`/in/<account>`: deliveries from outside. Knows sizes and time limits, and no channel.
+
+Scripts of other sites may read answers where the account names their origin (CORS): exactly that origin, no
+wildcard, no cookies. That protects nobody from posts, since a plain form needs no permission; it lets a page of
+the business know what became of what it sent.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +20,19 @@ from hub.intake.door import Door, check_answer
 from hub.intake.parser import ChannelAccount
 from hub.kernel.clock import moment
 from hub.kernel.errors import Unavailable
+from hub.sdk.channel import Channel, ChannelLimits
 from hub.sdk.errors import DeliveryRejected
 from hub.sdk.messages import HttpAnswer, RawDelivery
 from hub.web.context import SERVICES, Services, client_address
-from hub.web.problems import of_rejection, problem
+from hub.web.problems import of_error, of_rejection, problem
 
 log = structlog.get_logger("hub.web.webhooks")
 
 BODY_TIMEOUT_S = 10
+UPLOAD_TIMEOUT_S = 120  # files, over a telephone
+UPLOAD = "multipart/form-data"
+_CORS_HEADERS = "content-type, idempotency-key, cf-turnstile-response"
+_CORS_KEPT_S = "3600"
 MAX_HEADERS_BYTES = 16 * 1024
 _PAGE = (HttpAnswer, type(None))
 _PAGE_HEADERS = {
@@ -38,6 +48,7 @@ def routes() -> list[web.RouteDef]:
     return [
         web.post("/in/{account}", receive),
         web.post("/in/{account}/{tail:.*}", receive),
+        web.options("/in/{account}", preflight),
         web.get("/in/{account}/{tail:.*}", page),
     ]
 
@@ -51,38 +62,104 @@ async def receive(request: web.Request) -> web.Response:
         return problem(503, "this channel is switched off for the moment", headers={"Retry-After": "60"})
     if account is None or not account.channel.capabilities.receives:
         return problem(404, "there is no such channel account here")
-    limits = account.channel.limits
+    origins = account.channel.limits.origins
+    if not origins:
+        return await _taken(request, services, account)
     try:
-        body = await _body(request, limits.max_body_bytes, services.door, name)
-        raw = RawDelivery(
-            account=name,
-            method=request.method,
-            path=_tail(request),
-            headers={key.lower(): value for key, value in request.headers.items()},
-            query=dict(request.query) if request.query_string else {},
-            body=body,
-            address=client_address(request, services.proxies),
-            received_at=moment(services.clock.now()),
-        )
+        response = await _taken(request, services, account)
+    except Unavailable as error:  # the page shall know that it may come again, and when
+        response = of_error(error)
+    return _readable(request, response, origins)
+
+
+async def _taken(request: web.Request, services: Services, account: ChannelAccount) -> web.Response:
+    name, limits = account.name, account.channel.limits
+    body = b""
+    try:
+        body = await _body(request, limits, services.door, name)
+        raw = _raw(request, services, name, body)
         if limits.media_types and raw.media_type not in limits.media_types:
             raise _rejected(
                 services.door, name, "media_type", f"send one of {sorted(limits.media_types)}", 415
             )
         answer = await services.door.take(raw)
     except DeliveryRejected as rejected:
-        return of_rejection(rejected)
+        return _refused(account, rejected, _raw(request, services, name, body))
     return _response(answer)
 
 
-async def _body(request: web.Request, limit: int, door: Door, account: str) -> bytes:
+def _raw(request: web.Request, services: Services, account: str, body: bytes) -> RawDelivery:
+    return RawDelivery(
+        account=account,
+        method=request.method,
+        path=_tail(request),
+        headers={key.lower(): value for key, value in request.headers.items()},
+        query=dict(request.query) if request.query_string else {},
+        body=body,
+        address=client_address(request, services.proxies),
+        received_at=moment(services.clock.now()),
+    )
+
+
+def _refused(account: ChannelAccount, rejected: DeliveryRejected, raw: RawDelivery) -> web.Response:
+    """In the plugin's words where it has some; the status stays one of 4xx, and Retry-After stays."""
+    plain = of_rejection(rejected)
+    if type(account.channel).refusal is Channel.refusal:
+        return plain
+    try:
+        answer = account.channel.refusal(rejected, raw)
+        if answer is None:
+            return plain
+        check_answer(answer)
+    except Exception as error:  # noqa: BLE001 - the guard around a plugin
+        log.error("plugin_raised", account=account.name, call="refusal", error=type(error).__name__)
+        return plain
+    response = _response(answer)
+    if not 400 <= response.status <= 499:
+        response.set_status(plain.status)
+    for header, value in _PAGE_HEADERS.items():
+        response.headers.setdefault(header, value)
+    if "Retry-After" in plain.headers:
+        response.headers["Retry-After"] = plain.headers["Retry-After"]
+    return response
+
+
+async def preflight(request: web.Request) -> web.Response:
+    """A browser asks whether the script of another site may post here."""
+    account = request.app[SERVICES].door.accounts.get(request.match_info["account"])
+    origins = account.channel.limits.origins if account is not None else frozenset()
+    if request.headers.get("Origin", "") not in origins:
+        return problem(403, "this site may not post here by script: name its origin under allowed_origins")
+    headers = {
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Allow-Headers": _CORS_HEADERS,
+        "Access-Control-Max-Age": _CORS_KEPT_S,
+    }
+    return _readable(request, web.Response(status=204, headers=headers), origins)
+
+
+def _readable(request: web.Request, response: web.Response, origins: frozenset[str]) -> web.Response:
+    """Let the script of a named origin read the answer."""
+    response.headers["Vary"] = "Origin"
+    origin = request.headers.get("Origin", "")
+    if origin in origins:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+    return response
+
+
+async def _body(request: web.Request, limits: ChannelLimits, door: Door, account: str) -> bytes:
     """The whole body within its limits of size and time; what is cut off counts as rejected."""
+    limit, timeout_s = limits.max_body_bytes, BODY_TIMEOUT_S
+    if limits.max_upload_bytes and request.headers.get("Content-Type", "")[:19].lower() == UPLOAD:
+        limit, timeout_s = limits.max_upload_bytes, UPLOAD_TIMEOUT_S
     if (request.content_length or 0) > limit:
         raise _rejected(door, account, "too_large", f"the body may have {limit} bytes at most", 413)
     content = request.content
     if content.is_eof() and content.total_bytes <= limit:  # all of it came with the headers: the usual case
         return content.read_nowait()
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             body = bytearray()
             async for chunk in request.content.iter_any():
                 body += chunk
@@ -92,7 +169,8 @@ async def _body(request: web.Request, limit: int, door: Door, account: str) -> b
                     )
             return bytes(body)
     except TimeoutError:
-        raise _rejected(door, account, "too_slow", "the body did not come within 10 seconds", 408) from None
+        sentence = f"the body did not come within {timeout_s} seconds"
+        raise _rejected(door, account, "too_slow", sentence, 408) from None
     except (web.RequestPayloadError, ConnectionError):
         raise _rejected(door, account, "cut_off", "the body is not complete", 400) from None
 

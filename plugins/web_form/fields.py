@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from urllib.parse import unquote
 
 from hub.sdk import parse_email, parse_phone
 from plugins.web_form.form import Form, read_urlencoded
@@ -152,7 +153,7 @@ def _sort(form: Form, keys: Keys, region: str, *, loose: bool) -> Sorted:
                 doubtful.setdefault(name, value)
             elif name not in found:
                 found[name] = value
-            elif found[name] != value:
+            elif found[name] != value and name != "cookies":
                 add(fields, label, value, FIELD)
         elif kind is Kind.SOURCE:
             add(result.source, name, value, SOURCE)
@@ -210,10 +211,15 @@ def add_source_of_page(source: dict[str, str], query: Mapping[str, str], page: s
         source["page"] = page[:SOURCE]
     address = source.get("page", "")
     if "?" in address:
-        own = address.partition("?")[2].partition("#")[0].partition(", ")[0]
-        _add_missing(source, read_urlencoded(own[:SOURCE].encode("utf-8", "surrogatepass")))
+        add_source_of_query(source, address.partition("?")[2].partition("#")[0].partition(", ")[0])
     if query:
         _add_missing(source, query.items())
+
+
+def add_source_of_query(source: dict[str, str], query: str) -> None:
+    """The same from the text of a query; it may be percent-encoded once more, as in a cookie."""
+    plain = query if "=" in query else unquote(query)
+    _add_missing(source, read_urlencoded(plain[:SOURCE].encode("utf-8", "surrogatepass")))
 
 
 def _add_missing(source: dict[str, str], pairs: Iterable[tuple[str, str]]) -> None:

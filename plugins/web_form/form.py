@@ -1,7 +1,8 @@
 """Bytes of a form post -> its fields, in the order they came.
 
 Form builders disagree about everything, so this file is tolerant in what it takes: JSON flat or nested,
-urlencoded with `a[b][c]` and repeated keys, a wrong or missing charset, JSON under a form's media type.
+urlencoded with `a[b][c]` and repeated keys, multipart with files, a wrong or missing charset, JSON under a form's
+media type.
 Nested keys become one path, `response.payload.Телефон`; lists become "a, b". What a key means is decided
 in `fields.py`. Every loop is bounded before it starts: pairs, depth, length of keys.
 """
@@ -16,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from hub.sdk import DeliveryRejected
+from plugins.web_form.multipart import MULTIPART, Part, read_multipart, text_of
 
 URLENCODED = "application/x-www-form-urlencoded"
 JSON_TYPES = frozenset({"application/json", "text/plain"})  # text/plain: scripts that avoid a CORS preflight
@@ -30,35 +32,51 @@ Pair = tuple[str, str]
 
 
 class Form(NamedTuple):
-    """Fields as (path, value) in order; `hints` are further keys of a path, where a builder sends them."""
+    """Fields as (path, value) in order; `hints` are further keys of a path, where a builder sends them.
+
+    parts  of a multipart body, files among them; empty for any other
+    """
 
     pairs: list[Pair]
     hints: Mapping[str, tuple[str, ...]]
+    parts: list[Part] = []  # noqa: RUF012 - never changed
 
 
-def read_form(body: bytes, media_type: str) -> Form:
+def read_form(body: bytes, media_type: str, content_type: str = "") -> Form:
     """The fields of a body.
 
-    media_type  lower case, without parameters
-    raises      DeliveryRejected 415 `media_type`, 400 `unreadable`, 422 `fields` (too many)
+    media_type    lower case, without parameters
+    content_type  the whole header: multipart names its boundary there
+    raises        DeliveryRejected 415 `media_type`, 400 `unreadable`, 422 `fields` (too many)
     """
+    if media_type == MULTIPART:
+        return _multipart(body, content_type)
     if media_type == URLENCODED:
         pairs, nested = _form_or_json(body)
     elif media_type in JSON_TYPES:
         pairs, nested = _json(body)
     else:
-        raise _wrong_media_type(media_type)
+        raise _wrong_media_type()
     form = _elementor(pairs) if nested else Form(pairs, {})
     if len(form.pairs) > MAX_FIELDS:
         raise _too_many()
     return form
 
 
-def _wrong_media_type(media_type: str) -> DeliveryRejected:
-    if media_type == "multipart/form-data":
-        sentence = "multipart/form-data is not taken yet: send application/x-www-form-urlencoded or JSON"
-    else:
-        sentence = "send application/json or application/x-www-form-urlencoded, and say so in Content-Type"
+def _multipart(body: bytes, content_type: str) -> Form:
+    parts = read_multipart(body, content_type)
+    pairs = [(_path(part.name), text_of(part.body)) for part in parts if part.filename is None]
+    form = _elementor(pairs) if any("." in path for path, _ in pairs) else Form(pairs, {})
+    if len(form.pairs) > MAX_FIELDS:
+        raise _too_many()
+    return Form(form.pairs, form.hints, parts)
+
+
+def _wrong_media_type() -> DeliveryRejected:
+    sentence = (
+        "send application/json, application/x-www-form-urlencoded or multipart/form-data, "
+        "and say so in Content-Type"
+    )
     return DeliveryRejected("media_type", sentence, status=415)
 
 

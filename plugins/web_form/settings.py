@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
+from plugins.web_form.files import FileType
+from plugins.web_form.kinds import MAX_KINDS, PLAIN, READY, Kind, KindSettings, kinds_of, texts
+
+KIND_NAME = r"^[a-z0-9][a-z0-9_\-]{0,39}$"
+KindName = Annotated[str, StringConstraints(pattern=KIND_NAME)]
 Role = Literal["name", "phone", "email", "message", "organisation", "subject", "ignore"]
 
 LANGUAGES = ("uk", "en")
 MAX_BODY_BYTES = 1024 * 1024
+MAX_UPLOAD_BYTES = 24 * 1024 * 1024
+MIN_SECRET = 16
 # Names that a honeypot cannot have: every honest form fills them.
 _TAKEN = frozenset({"name", "phone", "email", "message", "organisation", "subject", "test", "tranid"})
 
@@ -69,6 +86,105 @@ class WebFormSettings(BaseModel):
         description="Largest accepted body, in bytes.",
         json_schema_extra=_uk("Найбільший розмір тіла запиту в байтах."),
     )
+    max_files: int = Field(
+        default=5,
+        ge=0,
+        le=20,
+        description="Most files of one form; 0: no files are taken.",
+        json_schema_extra=_uk("Скільки файлів приймати в одній формі; 0: файли не приймаються."),
+    )
+    max_file_bytes: int = Field(
+        default=5 * 1024 * 1024,
+        ge=1024,
+        le=MAX_UPLOAD_BYTES,
+        description="Largest accepted file, in bytes.",
+        json_schema_extra=_uk("Найбільший розмір файлу в байтах."),
+    )
+    max_upload_bytes: int = Field(
+        default=10 * 1024 * 1024,
+        ge=1024,
+        le=MAX_UPLOAD_BYTES,
+        description="Largest accepted form with all its files, in bytes.",
+        json_schema_extra=_uk("Найбільший розмір форми разом з усіма файлами в байтах."),
+    )
+    file_types: tuple[FileType, ...] = Field(
+        default=("picture", "document", "text"),
+        description="Files that are taken, told by their content: picture, document, text, archive, audio, video.",
+        json_schema_extra=_uk(
+            "Які файли приймати (за вмістом): picture, document, text, archive, audio, video."
+        ),
+    )
+    kind: str = Field(
+        default=PLAIN,
+        pattern=KIND_NAME,
+        description="Kind of a form that names none: message, callback, question, order, presentation or one of yours.",
+        json_schema_extra=_uk(
+            "Вид форми, яка його не називає: message, callback, question, order, presentation або ваш."
+        ),
+    )
+    kinds: Mapping[KindName, KindSettings] = Field(
+        default_factory=dict,
+        max_length=MAX_KINDS,
+        description="Kinds of your own, and changes to the ready ones.",
+        json_schema_extra=_uk("Ваші види форм і зміни в готових."),
+    )
+    task_language: Literal["uk", "en"] = Field(
+        default="uk",
+        description="Language of the titles of tasks.",
+        json_schema_extra=_uk("Мова назв завдань."),
+    )
+    secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Deliveries must be signed with it (X-Signature); the hosted and the embedded form are off then.",
+        json_schema_extra=_uk(
+            "Надсилання мають бути підписані ним (X-Signature); власна і вбудована форми тоді вимкнені."
+        ),
+    )
+    old_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="The secret before, valid too while you exchange it.",
+        json_schema_extra=_uk("Попередній секрет: теж чинний, поки ви його змінюєте."),
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        default=(),
+        max_length=50,
+        description="Sites whose pages may send by script and use the embedded form, such as https://shop.example.",
+        json_schema_extra=_uk(
+            "Сайти, сторінки яких можуть надсилати скриптом і вбудованою формою: https://shop.example."
+        ),
+    )
+    turnstile_site_key: str = Field(
+        default="",
+        max_length=100,
+        pattern=r"^[A-Za-z0-9_.\-]*$",
+        description="Site key of Cloudflare Turnstile; empty: no check.",
+        json_schema_extra=_uk("Ключ сайту Cloudflare Turnstile; порожньо: без перевірки."),
+    )
+    turnstile_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secret key of Cloudflare Turnstile.",
+        json_schema_extra=_uk("Секретний ключ Cloudflare Turnstile."),
+    )
+    turnstile_down: Literal["take", "refuse"] = Field(
+        default="take",
+        description="When Cloudflare does not answer: take the request and mark it, or refuse it for the moment.",
+        json_schema_extra=_uk(
+            "Коли Cloudflare не відповідає: прийняти звернення з позначкою чи тимчасово відмовити."
+        ),
+    )
+    turnstile_timeout_s: float = Field(
+        default=3.0,
+        ge=0.2,
+        le=4.5,
+        description="How long Cloudflare is waited for, in seconds.",
+        json_schema_extra=_uk("Скільки секунд чекати на Cloudflare."),
+    )
+    turnstile_base_url: str = Field(
+        default="https://challenges.cloudflare.com",
+        pattern=r"^https?://[^\s'\";,]+$",
+        description="Address of Turnstile; an emulator's address in tests.",
+        json_schema_extra=_uk("Адреса Turnstile; у тестах адреса емулятора."),
+    )
     region: str = Field(
         default="UA",
         pattern=r"^[A-Z]{2}$",
@@ -90,19 +206,83 @@ class WebFormSettings(BaseModel):
             _check_thank_you(text)
         return value
 
-    def title_in(self, language: str) -> str:
-        """The heading in one of LANGUAGES."""
-        return _in_language(self.title, language)
-
-    def thank_you_in(self, language: str) -> str:
-        """The text or address after sending; "" where none is set."""
-        return _in_language(self.thank_you, language)
-
-
-def _in_language(value: str | Mapping[Any, str], language: str) -> str:
-    if isinstance(value, str):
+    @field_validator("kinds")
+    @classmethod
+    def _confirmations_are_safe(cls, value: Mapping[str, KindSettings]) -> Mapping[str, KindSettings]:
+        for kind in value.values():
+            for text in texts(kind.confirmation or "").values():
+                _check_thank_you(text)
         return value
-    return value.get(language) or next(iter(value.values()), "")
+
+    @field_validator("secret", "old_secret")
+    @classmethod
+    def _secret_is_long(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and len(value.get_secret_value()) < MIN_SECRET:
+            raise ValueError(f"a secret has at least {MIN_SECRET} characters")
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins_are_exact(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _is_origin(origin):
+                raise ValueError(
+                    "an origin is a site without a path, in lower case, such as https://shop.example"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> WebFormSettings:
+        if self.kind not in {*READY, *self.kinds}:
+            raise ValueError(f"kind: there is no kind {self.kind!r}; add it under kinds, or take a ready one")
+        if bool(self.turnstile_site_key) != bool(self.turnstile_secret.get_secret_value()):
+            raise ValueError("turnstile_site_key and turnstile_secret belong together: set both or none")
+        if self.old_secret.get_secret_value() and not self.secret.get_secret_value():
+            raise ValueError("old_secret needs secret beside it: to sign no more, take both away")
+        return self
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """What deliveries may be signed with; empty: nothing is signed."""
+        both = (self.secret.get_secret_value(), self.old_secret.get_secret_value())
+        return tuple(one.encode() for one in both if one)
+
+    @property
+    def checks_people(self) -> bool:
+        """Is Turnstile asked?"""
+        return bool(self.turnstile_site_key)
+
+    def all_kinds(self) -> dict[str, Kind]:
+        """Every kind as it is used: the ready ones, those of the settings, and what the account says for all.
+
+        `title` is the heading of the default kind, `thank_you` the confirmation of all, unless a kind has its own.
+        """
+        found = kinds_of(self.kinds)
+        own_title = "title" in self.model_fields_set
+        for name, kind in found.items():
+            said = self.kinds.get(name, KindSettings())
+            title = (
+                texts(self.title) if own_title and name == self.kind and said.title is None else kind.title
+            )
+            thanks = (
+                texts(self.thank_you) if self.thank_you and said.confirmation is None else kind.confirmation
+            )
+            found[name] = replace(kind, title=title, confirmation=thanks)
+        return found
+
+
+_OF_HOSTS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-:[]")
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return (
+        parts.scheme in {"http", "https"}
+        and text == f"{parts.scheme}://{parts.netloc}"
+        and bool(parts.hostname)
+        and not set(parts.netloc) - _OF_HOSTS
+        and text == text.lower()
+    )
 
 
 def _check_thank_you(text: str) -> None:

@@ -55,7 +55,7 @@ SOURCES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("page", "pageurl", "pageuri", "pagelink", "formurl", "sourceurl", "landing"), "page"),
     **dict.fromkeys(("referrer", "referer", "httpreferer", "wphttpreferer"), "referrer"),
     **dict.fromkeys(("formname", "formtitle"), "form"),
-    **dict.fromkeys(("formid", "wpcf7"), "form_id"),
+    **dict.fromkeys(("formid", "wpcf7", "wpformsid"), "form_id"),
 }
 # Ids of a delivery, matched by the exact path.
 IDS: Final[Mapping[str, str]] = {
@@ -65,6 +65,9 @@ IDS: Final[Mapping[str, str]] = {
     "response_id": "gforms",
     "response.timestamp": "sent_at",
     "_nonce": "nonce",
+    "_kind": "kind",
+    "webhook_id": "ping",
+    "COOKIES": "cookies",
     "test": "test",
 }
 # Cookies are nobody's business; answers of captchas and tokens against forgery say nothing to a seller.

@@ -144,13 +144,13 @@ async def make_hub(tmp_path: Path) -> AsyncIterator[MakeHub]:
     """Open hubs as `hub serve` does, on a database each; closes them."""
     opened: list[WebHub] = []
 
-    async def make(*, demo: bool = False, **hub_section: str) -> WebHub:
+    async def make(*, demo: bool = False, channels: Any = None, **hub_section: str) -> WebHub:
         from hub.kernel.clock import SystemClock
 
         emulator = NovaPoshtaEmulator(SystemClock(), seconds_per_step=3600)
         table: dict[str, Any] = {
             "hub": hub_section,
-            "channels": {"shop-form": {"plugin": "web_form", "team": "sales", "rate_per_minute": 0}},
+            "channels": channels or {"shop-form": {"plugin": "web_form", "team": "sales", "rate_per_minute": 0}},
             "carriers": {
                 "nova-poshta": {
                     "plugin": "nova_poshta", "base_url": await emulator.start(), "api_key": "test-key",

@@ -77,8 +77,9 @@ def desk_of(conn: Connection, task: TaskRow, actor: Actor, now: int, *, leads: b
         possible -= {Verb.ACCEPT}
     if not leads or task.outcome not in UNCHARGED:
         possible -= {Verb.UNDO_VOID}
-    waited = state is TaskState.ASSIGNED and now - (task.assigned_at or task.created_at) > team.reaction_ms
-    late = waited or (state is TaskState.WAITING and now - task.created_at > team.reaction_ms)
+    limit = task.reaction_ms if task.reaction_ms is not None else team.reaction_ms
+    waited = state is TaskState.ASSIGNED and now - (task.assigned_at or task.created_at) > limit
+    late = waited or (state is TaskState.WAITING and now - task.created_at > limit)
     others = [c for c in queries.colleagues(conn, task.team_id) if c[0] != task.assignee_id]
     elsewhere = [(one.id, one.title) for one in teams.values() if one.id != task.team_id]
     return TaskDesk(task, team, mine, frozenset(str(v) for v in possible), others, elsewhere, late)

@@ -35,6 +35,7 @@ def test_tilda_lead(channel, fixture):
         "utm_campaign": "test",
         "form_id": "form123456789",
         "form": "Cart",
+        "builder": "Tilda",
     }
     assert event.fields == {}
     assert event.joins_open is False
@@ -46,13 +47,13 @@ def test_google_form(channel, fixture):
     assert event.fields == {"Що цікавить?": "Доставка, Оплата"}
     assert event.text == "Що цікавить?: Доставка, Оплата"
     assert event.sent_at == datetime(2025, 11, 5, 12, 22, 10, 123_000, tzinfo=UTC)
-    assert event.source == {"form_id": "1FAIpQLSfTEST", "form": "Замовлення"}
+    assert event.source == {"form_id": "1FAIpQLSfTEST", "form": "Замовлення", "builder": "Google Forms"}
 
 
 def test_elementor_simple(channel, fixture):
     event = channel.parse(fixture("elementor_simple.form")).events[0]
     assert (event.sender.name, event.sender.phone, event.text) == ("Олена", "0500000000", "Передзвоніть")
-    assert event.source == {"form_id": "a1b2c3d", "form": "New Form"}
+    assert event.source == {"form_id": "a1b2c3d", "form": "New Form", "builder": "Elementor"}
 
 
 def test_elementor_advanced(channel, fixture):
@@ -71,8 +72,13 @@ def test_contact_form_7(channel, fixture):
     assert event.fields == {}
 
 
-def test_multipart_comes_later(channel, fixture):
-    assert refusal(channel, fixture("cf7.multipart")).status == 415
+def test_contact_form_7_with_a_file(channel, fixture):
+    event = channel.parse(fixture("cf7.multipart")).events[0]
+    assert (event.sender.name, event.sender.email) == ("Олена Тестова", "o@example.com")
+    assert (event.text, event.fields) == ("Скільки коштує доставка?", {})
+    assert event.source == {"form_id": "42", "builder": "Contact Form 7"}
+    (file,) = event.attachments
+    assert (file.name, file.media_type, file.body) == ("фото.txt", "text/plain", b"abc")
 
 
 @pytest.mark.parametrize("name", ["tilda_cart.json", "tilda_cart_nested.form"])
@@ -261,9 +267,9 @@ def _escaped(text: str) -> bytes:
 def test_the_body_is_read_once_and_not_kept(channel, delivery, monkeypatch):
     reads: list[Any] = []
 
-    def counting(*arguments):
+    def counting(*arguments, **named):
         reads.append(arguments)
-        return read(*arguments)
+        return read(*arguments, **named)
 
     monkeypatch.setattr("plugins.web_form.plugin.read", counting)
     raw = delivery(PAGE)

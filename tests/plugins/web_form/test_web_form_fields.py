@@ -168,7 +168,9 @@ def test_any_page_address_is_survived(address):
 
 
 def test_cookies_and_technical_fields_are_left_out():
-    assert sort(("COOKIES", "a=b"), ("_wpcf7_unit_tag", "x"), ("g-recaptcha-response", "y")) == Sorted()
+    assert sort(("cookies", "a=b"), ("_wpcf7_unit_tag", "x"), ("g-recaptcha-response", "y")) == Sorted()
+    tilda = sort(("COOKIES", "a=b"), ("COOKIES", "c=d"))
+    assert (tilda.fields, tilda.source) == ({}, {})
 
 
 def test_memory_for_keys_is_bounded():

@@ -6,6 +6,9 @@ from urllib.parse import urlencode
 import pytest
 
 from hub.sdk import EventKind
+from plugins.web_form.page import Pages, View
+from plugins.web_form.settings import WebFormSettings
+from plugins.web_form.texts import LABELS, PAGE, REFUSED, SCRIPT
 
 
 class Page(HTMLParser):
@@ -64,15 +67,14 @@ def test_every_visible_input_has_its_label(channel, language):
     labels = {label["for"] for label in page.all("label")}
     inputs = [i for i in page.all("input") + page.all("textarea") if i.get("type") != "hidden"]
     assert {i["id"] for i in inputs} == labels
-    assert {i["name"] for i in inputs} == {"name", "phone", "email", "message", "website"}
+    assert {i["name"] for i in inputs} == {"name", "phone", "email", "message", "files", "website"}
 
 
-def test_both_languages_say_all_texts():
-    from plugins.web_form.page import _TEXTS
-
-    assert set(_TEXTS["uk"]) == set(_TEXTS["en"])
-    assert all(max(text) >= "А" for text in _TEXTS["uk"].values())
-    assert all(text.isascii() for text in _TEXTS["en"].values())
+@pytest.mark.parametrize("texts", [LABELS, PAGE, REFUSED, SCRIPT])
+def test_both_languages_say_all_texts(texts):
+    assert set(texts["uk"]) == set(texts["en"])
+    assert all(max(text) >= "А" for text in texts["uk"].values())
+    assert all(text.replace("…", "").isascii() for text in texts["en"].values())
 
 
 @pytest.mark.parametrize(
@@ -154,10 +156,9 @@ def test_another_sites_thank_you_page_is_allowed_as_the_forms_way(make_channel):
 
 
 def test_odd_account_names_stay_inside_the_address():
-    from plugins.web_form.page import Pages
-    from plugins.web_form.settings import WebFormSettings
-
-    answer = Pages('a/b"?<x>', WebFormSettings()).page("/form", {}, "uk")
+    settings = WebFormSettings()
+    pages = Pages('a/b"?<x>', settings, settings.all_kinds())
+    answer = pages.page("/form", View.of({}, "uk", "n"))
     assert answer is not None
     assert Page(answer.body).all("form")[0]["action"].startswith("/in/a%2Fb%22%3F%3Cx%3E?")
 
