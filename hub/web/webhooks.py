@@ -207,7 +207,8 @@ async def page(request: web.Request) -> web.Response:
     response = _response(answer)
     for name, value in _PAGE_HEADERS.items():
         response.headers.setdefault(name, value)
-    return response
+    origins = account.channel.limits.origins
+    return _readable(request, response, origins) if origins else response
 
 
 async def _note_page(services: Services, account: ChannelAccount, error: Exception) -> None:

@@ -21,7 +21,7 @@ from plugins.web_form.form import read_form
 from plugins.web_form.kinds import Kind
 from plugins.web_form.settings import LANGUAGES, WebFormSettings, is_address
 from plugins.web_form.texts import LABELS, PAGE, REFUSED
-from plugins.web_form.widget import script
+from plugins.web_form.widget import script, texts_of
 
 _LANGUAGE_NAMES = {"uk": "Українська", "en": "English"}
 # (type, autocomplete, further attributes)
@@ -80,26 +80,25 @@ class Pages:
         self._scripts: dict[tuple[str, str], bytes] = {}  # at most kinds by languages
 
     def page(self, path: str, view: View) -> HttpAnswer | None:
-        """`/form`, `/thanks`, `/form.js`; None for any other path."""
+        """`/form`, `/thanks`, `/form.js`, `/form.json`; None for any other path."""
         match path:
             case "/form":
                 return self._html(self._form(view), view, path)
             case "/thanks":
                 return self._html(self._thanks(view), view, path)
             case "/form.js":
-                return self._script(view)
+                return _kept(self._script(view), "text/javascript; charset=utf-8")
+            case "/form.json":
+                return _kept(texts_of(self._settings, self._kind(view), view.language), "application/json")
         return None
 
-    def _script(self, view: View) -> HttpAnswer:
+    def _script(self, view: View) -> bytes:
         kind = self._kind(view)
         known = self._scripts.get((kind.name, view.language))
         if known is None:
             made = script(self._settings, kind, view.language).encode("utf-8", "replace")
             known = self._scripts[kind.name, view.language] = made
-        headers = {"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
-        return HttpAnswer(
-            status=200, body=known, media_type="text/javascript; charset=utf-8", headers=headers
-        )
+        return known
 
     def refused(self, rejected: DeliveryRejected, raw: RawDelivery, view: View) -> HttpAnswer:
         """The form again, with what was typed and why it was not taken."""
@@ -225,6 +224,12 @@ class Pages:
             "Cache-Control": "no-store",  # each view has its own nonce
             "X-Content-Type-Options": "nosniff",
         }
+
+
+def _kept(body: bytes, media_type: str) -> HttpAnswer:
+    """The same for every visitor: browsers may keep it for a while."""
+    headers = {"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
+    return HttpAnswer(status=200, body=body, media_type=media_type, headers=headers)
 
 
 def _language(text: str) -> str:

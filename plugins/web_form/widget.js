@@ -1,7 +1,7 @@
-(C => {
+(async C => {
 "use strict";
 // One <script> tag of a site. What is decided here, and why: plugins/web_form/widget.py.
-const S = document.currentScript, D = S.dataset, [BASE, asked] = S.src.split("/form.js"), T = C.texts, K = C.kind;
+const S = document.currentScript, D = S.dataset, [BASE, asked] = S.src.split("/form.js");
 const told = (D.lang || document.documentElement.lang || "uk").slice(0, 2).toLowerCase();
 const lang = told === "uk" || told === "ru" ? "uk" : "en";
 const make = (tag, props = {}, ...inside) => {
@@ -10,13 +10,12 @@ const make = (tag, props = {}, ...inside) => {
   made.append(...inside);
   return made;
 };
-// This file holds one kind in one language; another one is fetched once more.
-if (!asked && (lang !== C.lang || D.kind && D.kind !== C.name)) {
-  const other = make("script", {src: `${BASE}/form.js?kind=${encodeURIComponent(D.kind || C.name)}&lang=${lang}`, nonce: S.nonce});
-  Object.assign(other.dataset, D);
-  return S.after(other);
-}
-const query = `?kind=${C.name}&lang=${C.lang}`, fields = {}, memory = {};
+// This file holds one kind in one language; another one's texts are fetched.
+const query = asked || `?kind=${encodeURIComponent(D.kind || C.name)}&lang=${lang}`;
+if (!asked && (lang !== C.lang || D.kind && D.kind !== C.name)) try {
+  C = await (await fetch(BASE + "/form.json" + query, {credentials: "omit"})).json();
+} catch (error) {}
+const T = C.texts, K = C.kind, fields = {}, memory = {};
 const host = make("hub-form", {lang: C.lang}), root = host.attachShadow({mode: "open"});
 let busy, current, token, blocked, timer, wait = 5e3;
 

@@ -17,7 +17,8 @@ also after the page was opened anew, for seven days. So a lost answer or two cli
 site under `allowed_origins`.
 
 The answer is below 10 kB: comments and blanks of `widget.js` are dropped, and one answer holds one kind of form in one
-language. `data-kind` and `data-lang` may name another one; then the script fetches itself once more, with a query.
+language. `data-kind` and `data-lang` may name another one, whose texts are then fetched: not by a second script, which
+Trusted Types would forbid.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ from plugins.web_form.texts import LABELS, PAGE, REFUSED, SCRIPT
 
 _STYLE: Final = (
     ":host{all:initial;display:block;font:inherit;color:inherit;overflow-wrap:anywhere;--a:#0b57d0;--o:#fff}"
-    ":host([theme=light]){color:#1b1f24;background:#fff}"
+    ":host([theme]){padding:1em;border-radius:.5em}:host([theme=light]){color:#1b1f24;background:#fff}"
     ":host([theme=dark]){color:#e6e8eb;background:#14171a;--a:#a8c7fa;--o:#062e6f}"
     "@media(prefers-color-scheme:dark){:host([theme=auto]){color:#e6e8eb;background:#14171a;--a:#a8c7fa;--o:#062e6f}}"
-    "[hidden]{display:none!important}div{margin-top:.8em}h2{font-size:1.3em;margin:0}label{display:block}"
+    "[hidden]{display:none!important}div{margin-top:.8em}h2{font-size:1.3em;margin:0}label{display:block;margin-bottom:.3em}"
     "input,textarea,button{font:inherit;color:inherit;box-sizing:border-box;padding:.5em;border-radius:.3em}"
     "input,textarea{width:100%;background:transparent;border:1px solid}textarea{min-height:6em}"
     "button{margin-top:1em;padding:.6em 1.4em;min-height:44px;border:0}"
     "button{background:var(--a);color:var(--o);cursor:pointer}"
-    "[aria-busy] button{opacity:.6}:focus-visible{outline:3px solid;outline-offset:2px}p{margin:.2em 0}"
+    "[aria-busy] button{opacity:.6}:focus-visible{outline:3px solid;outline-offset:2px}p{margin:.4em 0}p:empty{margin:0}"
     ".bad:not(:empty),.note:not(:empty){border-left:.3em solid;padding-left:.5em;font-weight:600}a{color:inherit}"
 )
 _TOLD = ("contact", "files", "file_too_large", "file_type", "too_large", "captcha", "")
@@ -54,11 +55,16 @@ _SOURCE: Final = Path(__file__).with_name("widget.js")
 
 def script(settings: WebFormSettings, kind: Kind, language: str) -> str:
     """The whole script of an account, for one kind of form in one language."""
-    config = orjson.dumps(_config(settings, kind, language)).decode()
+    config = texts_of(settings, kind, language).decode()
     # No text may end the script or the comment that somebody puts around it.
     config = config.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     head, _, tail = _squeezed(_SOURCE.read_text(encoding="utf-8")).rpartition("CONFIG")
     return head + config + tail
+
+
+def texts_of(settings: WebFormSettings, kind: Kind, language: str) -> bytes:
+    """What the script is told, as JSON: what it fetches for another kind or language."""
+    return orjson.dumps(_config(settings, kind, language))
 
 
 def _squeezed(source: str) -> str:

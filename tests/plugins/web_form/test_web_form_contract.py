@@ -43,7 +43,7 @@ def deliveries() -> list[RawDelivery]:
 
 class TestWebForm(ChannelContract):
     plugin = PLUGIN
-    pages = ("/form", "/thanks", "/form.js")
+    pages = ("/form", "/thanks", "/form.js", "/form.json")
 
     def make(self, **overrides: Any) -> Channel:
         return WebForm("account", WebFormSettings.model_validate(overrides), LoopbackHost())
@@ -89,7 +89,7 @@ class TestWebFormWithTurnstile(ChannelContract):
     plugin = PLUGIN
     settings = {"turnstile_site_key": "1x00000000000000000000AA", "turnstile_secret": TURNSTILE}
     secrets = (TURNSTILE,)
-    pages = ("/form", "/thanks", "/form.js")
+    pages = ("/form", "/thanks", "/form.js", "/form.json")
 
     def make(self, **overrides: Any) -> Channel:
         return WebForm(
