@@ -44,7 +44,8 @@ _STYLE: Final = (
     "input,textarea{width:100%;background:transparent;border:1px solid}textarea{min-height:6em}"
     "button{margin-top:1em;padding:.6em 1.4em;min-height:44px;border:0}"
     "button{background:var(--a);color:var(--o);cursor:pointer}"
-    "[aria-busy] button{opacity:.6}:focus-visible{outline:3px solid;outline-offset:2px}p{margin:.4em 0}p:empty{margin:0}"
+    "[aria-busy] button{opacity:.6}:focus-visible{outline:3px solid;outline-offset:2px}"
+    "p{margin:.4em 0}p:empty{margin:0}"
     ".bad:not(:empty),.note:not(:empty){border-left:.3em solid;padding-left:.5em;font-weight:600}a{color:inherit}"
 )
 _TOLD = ("contact", "files", "file_too_large", "file_type", "too_large", "captcha", "")
