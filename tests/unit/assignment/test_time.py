@@ -199,6 +199,22 @@ def test_who_lets_a_task_pass_is_out_until_he_acts(monday):
     assert duty == ['"not_reacting"', '""']
 
 
+def test_a_limit_of_its_own_holds_for_whoever_has_the_task(monday):
+    """A form of its kind may ask for a quicker reaction than the team: also after the task was passed on."""
+    olena, bohdan = monday.worker("Олена"), monday.worker("Богдан")
+    task = monday.task()
+    monday.write(
+        lambda tx: tx.execute(t.task.update().values(reaction_ms=5 * MINUTE, react_by_at=tx.now + 1))
+    )
+    monday.clock.move(4 * MINUTE)
+    tick(monday)
+    assert owner(monday, task) == olena.id
+    monday.clock.move(MINUTE)
+    tick(monday)
+    assert owner(monday, task) == bohdan.id
+    assert monday.again(task).react_by_at == monday.clock.now() + 5 * MINUTE
+
+
 def test_a_task_that_nobody_else_can_take_stays_and_the_head_is_told_once(monday):
     monday.worker("Марія", role=Role.HEAD, member=False)
     olena = monday.worker("Олена")
