@@ -1,4 +1,4 @@
-"""`bulk_insert`: many rows into many tables at once, one body for each database.
+"""`bulk_insert` and `bulk_update`: many rows at once, one body for each database.
 
 SQLite takes tuples through the driver's own executemany, PostgreSQL one statement of CTEs with one JSON
 parameter a table (one round trip, half the client's CPU of arrays). The texts come from the Core tables,
@@ -37,6 +37,42 @@ def bulk_insert(connection: Connection, rows: Rows) -> None:
     tables = tuple(filled)
     parameters = [_json_rows(table, filled[table]) for table in tables]
     driver.execute(_postgresql_insert(tables), parameters, prepare=True)  # type: ignore[union-attr]
+
+
+def bulk_update(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Write the same columns of many rows: tuples of `columns` in their order, the id last."""
+    if not rows:
+        return
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        driver.executemany(_sqlite_update(table, columns), rows)
+        return
+    odd = tuple((i, False) for i, name in enumerate(columns) if isinstance(table.c[name].type, Boolean))
+    values = [_jsonable(row, odd) for row in rows] if odd else rows
+    names = (*columns, "id")
+    body = orjson.dumps([dict(zip(names, row, strict=True)) for row in values]).decode()
+    driver.execute(_postgresql_update(table, columns), [body], prepare=True)
+
+
+@cache
+def _sqlite_update(table: Table, columns: tuple[str, ...]) -> str:
+    values = ", ".join(f'"{name}" = ?' for name in columns)
+    return f'UPDATE "{table.name}" SET {values} WHERE id = ?'  # noqa: S608 - names of our own tables
+
+
+@cache
+def _postgresql_update(table: Table, columns: tuple[str, ...]) -> str:
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - see below
+
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    values = ", ".join(f'"{name}" = x."{name}"' for name in columns)
+    kinds = ", ".join(f'"{n}" {table.c[n].type.compile(dialect=dialect)}' for n in (*columns, "id"))
+    return (
+        f'UPDATE "{table.name}" AS t SET {values} '  # noqa: S608 - names of our own tables
+        f"FROM json_to_recordset(%s::json) AS x({kinds}) WHERE t.id = x.id"
+    )
 
 
 def _insert_sqlite(cursor: Any, table: Table, values: Sequence[tuple[Any, ...]]) -> None:

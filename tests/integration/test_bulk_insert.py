@@ -1,10 +1,11 @@
-"""`bulk_insert` gives back what was put in, whatever the database."""
+"""`bulk_insert` gives back what was put in, and `bulk_update` what was changed, whatever the database."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from hub.db.bulk import bulk_update
 from hub.db.errors import Fault, classify
 from hub.db.rows import ContactRow, DeliveryBodyRow, RequestRow
 from hub.db.tables import contact, delivery_body, request
@@ -84,3 +85,31 @@ def test_what_no_database_takes_is_a_fault_of_the_item(db, value):
         db.write_now(lambda tx: tx.insert({contact: [row]}))
     assert classify(refused.value) in {Fault.DATA, Fault.BUG}
     assert db.write_now(lambda tx: tx.insert({contact: [row._replace(created_at=0, name="x")]})) is None
+
+
+def test_many_rows_are_updated_and_their_neighbours_left_alone(db):
+    before = [ContactRow(n, "person", f"n{n}", "", None, "", n, n) for n in range(9_001, 9_201)]
+    db.write_now(lambda tx: tx.insert({contact: before}))
+    odd = ('it\'s "quoted", %s ? $1', None, LARGEST)
+    changes = [(odd[0], odd[1], odd[2], n) for n in range(9_002, 9_201, 2)]
+    db.write_now(lambda tx: bulk_update(tx.conn, contact, ("name", "language", "updated_at"), changes))
+    db.write_now(lambda tx: bulk_update(tx.conn, contact, ("name",), []))
+    query = select(contact.c.id, contact.c.name, contact.c.language, contact.c.updated_at)
+    found = db.read_now(lambda c: list(c.execute(query.where(contact.c.id.between(9_001, 9_200)))))
+    assert len(found) == 200
+    for identifier, *values in found:
+        untouched = [f"n{identifier}", None, identifier]
+        assert values == (untouched if identifier % 2 else list(odd))
+
+
+def test_true_and_false_are_updated(db):
+    person = ContactRow(9_301, "person", "n", "", None, "", 0, 0)
+    row = RequestRow(
+        9_302, 0, 9_301, None, "open", False, "", "{}", None, "", 0, 0, 0, None, None, None, None, None, None,
+        None, None, "test", 0, 0,
+    )  # fmt: skip
+    db.write_now(lambda tx: tx.insert({contact: [person], request: [row]}))
+    query = select(request.c.joining).where(request.c.id == row.id)
+    for value in (True, False):
+        db.write_now(lambda tx, v=value: bulk_update(tx.conn, request, ("joining",), [(v, row.id)]))
+        assert db.read_now(lambda c: c.execute(query).scalar()) is value
