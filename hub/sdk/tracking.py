@@ -94,6 +94,7 @@ class Facts:
     cod_collected    what he has paid; cod_paid_out: what the shipper got
     hidden           True where the carrier hid private fields and sums from us
     paid_storage_from  first moment of paid storage
+    made_at          when the waybill was made: tells a number that was given out again; since SDK 1.1
     """
 
     money: MoneyStatus | None = None
@@ -116,6 +117,7 @@ class Facts:
     order_reference: str | None = None
     attempt_reason: str | None = None
     hidden: bool | None = None
+    made_at: datetime | None = None
     related: tuple[RelatedNumber, ...] = ()
 
 

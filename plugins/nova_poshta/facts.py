@@ -108,6 +108,7 @@ def read_facts(item: Item, code: str, status: Status, *, warned: bool, cod_kind:
         order_reference=text(get("ClientBarcode"), 100),
         attempt_reason=_attempt_reason(item),
         hidden=hidden,
+        made_at=kyiv_time(get("DateCreated")),
         related=related,
     )
 
