@@ -15,16 +15,22 @@ from sqlalchemy.engine import Connection
 
 
 class Lookup:
-    """SELECT `columns` WHERE `key` is one of the given values [AND `only`], from one table."""
+    """SELECT `columns` WHERE `key` is one of the given values [AND `only`], from one table.
 
-    def __init__(self, columns: Sequence[Column[Any]], key: Column[Any], only: str = "") -> None:
+    locks  the rows stay locked until the transaction ends, taken ascending by key (on SQLite the writer is alone)
+    """
+
+    def __init__(
+        self, columns: Sequence[Column[Any]], key: Column[Any], only: str = "", *, locks: bool = False
+    ) -> None:
         names = ", ".join(f'"{c.name}"' for c in columns)
         table = key.table.name
         tail = f" AND {only}" if only else ""
         kind = "bigint[]" if isinstance(key.type, BigInteger) else "text[]"
         head = f'SELECT {names} FROM "{table}" WHERE "{key.name}"'  # noqa: S608 - names of our own tables
         self._sqlite = f"{head} IN (SELECT value FROM json_each(?)){tail}"  # noqa: S608
-        self._postgresql = f"{head} = ANY(%s::{kind}){tail}"
+        lock = f' ORDER BY "{key.name}" FOR UPDATE' if locks else ""
+        self._postgresql = f"{head} = ANY(%s::{kind}){tail}{lock}"
 
     def run(self, connection: Connection, keys: Collection[Any]) -> Sequence[Any]:
         """Rows for the keys that exist, in no order."""

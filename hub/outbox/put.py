@@ -34,3 +34,10 @@ def put_order_notice(tx: Tx, staff_id: int, order_id: int, stage: str) -> None:
     row = notice_row(tx.new_id(), "order_stage", staff_id, [], tx.now, tx.correlation_id)
     body = orjson.loads(row.payload) | {"order_id": str(order_id), "stage": stage}
     tx.insert({outbox: [row._replace(payload=orjson.dumps(body).decode())]})
+
+
+def put_code_notice(tx: Tx, staff_id: int, plugin: str, code: str, line: str) -> None:
+    """Tell an administrator of a carrier's code that no table lists, with a ready line for the table."""
+    row = notice_row(tx.new_id(), "unknown_code", staff_id, [], tx.now, tx.correlation_id)
+    body = orjson.loads(row.payload) | {"plugin": plugin, "code": code, "line": line}
+    tx.insert({outbox: [row._replace(payload=orjson.dumps(body).decode())]})

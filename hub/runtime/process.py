@@ -136,7 +136,7 @@ class Process:
             ("replay", self.door.replay_due, 2.0),
             ("jobs", self._jobs.tick, self._jobs.look_s),
             ("nightly", self._nightly.tick, 30.0),
-            ("poll", self._poller.run_due, self._tick_s),
+            ("poll", self._poller.tick, self._tick_s),
         ]
 
     def begin_stop(self) -> None:
@@ -151,6 +151,7 @@ class Process:
         if self._works:
             await self._guarded("listeners", self.listeners.stop)
             await self._guarded("jobs", self._jobs.stop)
+            await self._guarded("poll", self._poller.stop)
             await self._guarded("watch", self._watch.release)
             await self._guarded("account_notices", self._account_notices.release)
         await self._guarded("rejections", self.door.flush_rejections)

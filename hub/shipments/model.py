@@ -37,6 +37,12 @@ from hub.sdk.tracking import (
 MONEY_GUARD = 14 * DAY
 """After delivery the money is asked about this long; then the seller is."""
 
+TRANSFER = "money:transfer"
+"""Raw code of what a carrier's list of money transfers says: facts of the money line, no step of the parcel."""
+
+SAME_WAYBILL = 2 * DAY
+"""Two moments of making that are further apart belong to two waybills with one number."""
+
 MONEY_SETTLED = frozenset({MoneyStatus.NONE, MoneyStatus.PAID_OUT, MoneyStatus.NOT_COLLECTED})
 _BEFORE_PAYOUT = frozenset({MoneyStatus.EXPECTED, MoneyStatus.COLLECTED, MoneyStatus.UNKNOWN})
 NOBODY_PAYS = frozenset({Status.RETURNED, Status.CANCELLED})
@@ -77,6 +83,7 @@ class State:
     money: MoneyStatus
     facts: Mapping[str, Any]
     corrected: bool
+    unlisted: bool = False  # the newest code stands in no table
 
 
 def seen_of(observation: Observation, now: Instant) -> Seen:
@@ -118,23 +125,16 @@ def _first(seen: Seen) -> tuple[int, bool, int, str]:
 
 def merge(observations: Iterable[Seen], *, cod: bool) -> State:
     """The state of a parcel. `cod`: our order says cash on delivery."""
-    ordered = sorted(observations, key=lambda s: s.order_key)
+    everything = sorted(observations, key=lambda s: s.order_key)
+    ordered = [s for s in everything if s.raw_code != TRANSFER]
     if not ordered:
-        return State(
-            Status.UNKNOWN,
-            None,
-            None,
-            None,
-            None,
-            None,
-            MoneyStatus.UNKNOWN if cod else MoneyStatus.NONE,
-            {},
-            False,
-        )
+        facts = merge_facts(everything)
+        money = money_of(Status.UNKNOWN, facts, cod=cod)
+        return State(Status.UNKNOWN, None, None, None, None, None, money, facts, False)
     newest = ordered[-1]
     recognised = [s for s in ordered if s.status is not Status.UNKNOWN]
     telling = recognised[-1] if recognised else newest
-    facts = merge_facts(ordered)
+    facts = merge_facts(everything)
     return State(
         telling.status,
         newest.raw_code,
@@ -145,7 +145,14 @@ def merge(observations: Iterable[Seen], *, cod: bool) -> State:
         money_of(telling.status, facts, cod=cod),
         facts,
         is_correction(recognised),
+        newest.status is Status.UNKNOWN,
     )
+
+
+def is_same_waybill(made_at: int | None, seen: Seen) -> bool:
+    """Does this observation belong to the waybill that we follow? By when the carrier says it was made."""
+    told = seen.facts.get("made_at")
+    return made_at is None or told is None or abs(told - made_at) <= SAME_WAYBILL
 
 
 def merge_facts(ordered: Sequence[Seen]) -> dict[str, Any]:

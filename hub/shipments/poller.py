@@ -1,16 +1,21 @@
-"""Asks the carriers: due parcels, grouped by account, cut to the carrier's batch, within the budget.
+"""Asks the carriers: due parcels of each account, cut to the carrier's batch, within the account's budget.
 
-One account's failure touches no other. A call that fails because of some numbers is halved until the
-culprit stands alone; "too many requests" leaves its account alone for a while; refused credentials stop
-it with one alarm; everything else is put off with back-off. Failures are logged when they begin and end.
+Accounts know nothing of each other: each claims its own parcels, has its own budget and its own failures. One
+transaction takes the parcels and counts the call, another one writes what was said and gives the call's place
+back; so all processes together stay within the budget, whichever of them dies. A call that fails because of
+some numbers is halved until the culprit stands alone; "too many requests" slows its account down; refused
+credentials stop it with one alarm; everything else is put off with back-off, and a carrier that is down is
+probed by one call now and then. Failures are logged when they begin and end.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import structlog
+from sqlalchemy.engine import Connection
 
 from hub.accounts import store as accounts
 from hub.db.database import Database
@@ -19,153 +24,289 @@ from hub.kernel.clock import MINUTE, SECOND, Instant
 from hub.sdk.carrier import Carrier
 from hub.sdk.errors import AuthenticationFailed, NumbersRejected, PluginError, Throttled
 from hub.sdk.tracking import NotTracked, Problem, TrackAnswer, TrackingNumber
-from hub.shipments import service, store
-from hub.shipments.planner import throttle_pause
+from hub.shipments import budget, store, taking
+from hub.shipments.budget import Budget, Limits
+from hub.shipments.events import Announce, nobody
+from hub.shipments.planner import day_start
 from hub.shipments.service import Pace, Results
 from hub.shipments.store import ShipmentRow
 
 log = structlog.get_logger("hub.shipments.poller")
 
-CLAIM_AT_ONCE = 1_000
 CALL_TIMEOUT_S = 40.0
 HOLD = 3 * MINUTE
+IN_FLIGHT = 50 * SECOND
+BATCHES_AT_ONCE = 50
+FILLS_UP_BY = 10 * MINUTE
+"""A batch that is not full takes along what falls due within this time: the call costs the same, and an
+account with few parcels asks for them together."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """What one batch came to. `left` was not asked for, or its call failed; `suspects` hold a bad number."""
+
+    results: Results = field(default_factory=Results)
+    left: list[ShipmentRow] = field(default_factory=list)
+    suspects: set[int] = field(default_factory=set)
+    error: Exception | None = None
+    answered: list[ShipmentRow] = field(default_factory=list)
 
 
 class Poller:
     """One process's asking. Budgets and claims stand in the database, shared by all."""
 
-    def __init__(self, db: Database, carriers: Mapping[str, Carrier], pace: Pace) -> None:
+    def __init__(
+        self, db: Database, carriers: Mapping[str, Carrier], pace: Pace, announce: Announce = nobody
+    ) -> None:
         self._db = db
         self._carriers = carriers
         self._pace = pace
+        self._announce = announce
         self._failing: dict[str, str] = {}
-        self._busy = asyncio.Lock()
+        self._asking: dict[str, asyncio.Task[int]] = {}
+
+    async def tick(self) -> None:
+        """Begin to ask for what is due; an account that is still being asked holds no other one up.
+
+        Raises what an account's work ended with since the last tick: not what its carrier did, which is
+        taken care of, but for example a database that is away.
+        """
+        ended = [name for name, task in self._asking.items() if task.done()]
+        failed = [e for name in ended if (e := self._asking.pop(name).exception()) is not None]
+        if failed:
+            raise failed[0]
+        await self._begin()
 
     async def run_due(self) -> int:
-        """Ask for everything that is due and within budget; returns how many parcels were asked for."""
-        if not self._carriers or self._busy.locked():
-            return 0
-        async with self._busy:
-            stopped = {
-                a.name
-                for a in await self._db.read(lambda c: accounts.all_accounts(c, "carrier"))
-                if a.state != "active"
-            }
-            names = [name for name in self._carriers if name not in stopped]
-            hold = Instant(self._db.clock.now() + HOLD)
-            rows = await self._db.write(lambda tx: store.claim_due(tx, names, CLAIM_AT_ONCE, hold))
-            await asyncio.gather(
-                *(self._account(name, [r for r in rows if r.account == name]) for name in names)
-            )
-            return len(rows)
+        """Ask for what is due and within budget, to the end; returns how many parcels were asked for."""
+        return sum(await asyncio.gather(*await self._begin()))
+
+    async def stop(self) -> None:
+        """Give up what is under way: its parcels fall due again when their claim runs out."""
+        under_way = list(self._asking.values())
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _begin(self) -> list[asyncio.Task[int]]:
+        free = [name for name in self._carriers if (t := self._asking.get(name)) is None or t.done()]
+        if not free:
+            return []
+        now = self._db.clock.now()
+        names = await self._db.read(lambda conn: self._with_work(conn, free, now))
+        begun = {name: asyncio.create_task(self._account(name)) for name in names}
+        self._asking.update(begun)
+        return list(begun.values())
+
+    def _with_work(self, conn: Connection, names: Sequence[str], now: Instant) -> list[str]:
+        active = {a.name for a in accounts.all_accounts(conn, "carrier") if a.state == "active"}
+        due = store.accounts_with_due(conn, [n for n in names if n in active], now)
+        return [n for n in due if self._may_ask(store.budget_of(conn, n), n, now)]
+
+    def _may_ask(self, known: Budget, name: str, now: Instant) -> bool:
+        return budget.refusal(known, self._limits(name), now, self._day(now)) is None
 
     async def refresh(self, shipment_id: int) -> ShipmentRow:
         """Ask for one parcel now, within the budget; returns it as it is afterwards."""
         row = await self._db.read(lambda c: store.get(c, shipment_id))
         if row.account in self._carriers:
-            await self._account(row.account, [row])
+            token = await self._db.write(lambda tx: self._take(tx, row.account))
+            if token is not None:
+                await self._batch(row.account, [row], token)
         return await self._db.read(lambda c: store.get(c, shipment_id))
 
-    async def _account(self, name: str, rows: Sequence[ShipmentRow]) -> None:
-        """All due parcels of one account, batch by batch."""
-        if not rows:
-            return
-        capabilities = self._carriers[name].capabilities
-        size = max(1, capabilities.batch_size)
-        batches = [rows[at : at + size] for at in range(0, len(rows), size)]
-        granted = await self._db.write(
-            lambda tx: store.take_calls(tx, name, len(batches), capabilities.calls_per_minute)
-        )
-        left = [row for batch in batches[granted:] for row in batch]
-        for at, batch in enumerate(batches[:granted]):
-            if not await self._batch(name, batch):
-                left += [row for later in batches[at + 1 : granted] for row in later]
-                break
-        if left:
-            due = Instant(self._db.clock.now() + 15 * SECOND)
-            await self._db.write(lambda tx: service.release(tx, left, due))
+    async def _account(self, name: str) -> int:
+        """All due parcels of one account, as many calls side by side as it may make."""
+        workers = self._limits(name).parallel
+        return sum(await asyncio.gather(*(self._work(name) for _ in range(workers))))
 
-    async def _batch(self, name: str, rows: Sequence[ShipmentRow]) -> bool:
+    async def _work(self, name: str) -> int:
+        asked = 0
+        for _ in range(BATCHES_AT_ONCE):
+            rows, token = await self._db.write(lambda tx: self._claim(tx, name))
+            if token is None or not await self._batch(name, rows, token):
+                return asked
+            asked += len(rows)
+        return asked
+
+    # --- budget ----------------------------------------------------------------------------------------
+
+    def _claim(self, tx: Tx, name: str) -> tuple[list[ShipmentRow], int | None]:
+        """Parcels of one call and the call's place in the budget, or neither."""
+        size = max(1, self._carriers[name].capabilities.batch_size)
+        known = store.budget_of(tx.conn, name)
+        if not self._may_ask(known, name, tx.now) or not store.accounts_with_due(tx.conn, [name], tx.now):
+            return [], None
+        fills_up = round(FILLS_UP_BY / self._pace.speed)
+        rows = store.claim_due(tx, name, size, tx.now + HOLD, tx.now + fills_up)
+        token = self._take(tx, name) if rows else None
+        if token is None:
+            taking.release(tx, rows, Instant(tx.now + SECOND), set())
+            return [], None
+        return rows, token
+
+    def _take(self, tx: Tx, name: str) -> int | None:
+        """One call out of the account's budget; None: not now."""
+        token = tx.new_id()
+        before = store.lock_budget(tx, name)
+        taken = budget.take(before, self._limits(name), tx.now, self._day(tx.now), token, tx.now + IN_FLIGHT)
+        if taken is None:
+            return None
+        store.write_budget(tx, name, taken)
+        return token
+
+    def _limits(self, name: str) -> Limits:
+        return Limits.of(self._carriers[name].capabilities)
+
+    def _day(self, now: Instant) -> int:
+        return day_start(now, self._pace.zone)
+
+    # --- one call --------------------------------------------------------------------------------------
+
+    async def _batch(self, name: str, rows: Sequence[ShipmentRow], token: int) -> bool:
         """One call and what it said. False: the account must be left alone for now."""
-        try:
-            results = await self._ask(name, rows)
-        except Throttled as error:
-            throttled = error
-            await self._db.write(lambda tx: self._throttled(tx, name, throttled))
-            await self._put_off(name, rows, throttled)
-            return False
-        except AuthenticationFailed as error:
-            message = error.message
-            log.error("carrier_stopped", account=name, error=message)
-            await self._db.write(lambda tx: accounts.note_error(tx, name, message, stop=True))
-            await self._put_off(name, rows, error)
-            return False
-        except Exception as error:  # noqa: BLE001 - a boundary, see below
-            # The boundary of one account: whatever its plugin raises must not stop the others.
-            await self._put_off(name, rows, error)
-            return True
-        await self._db.write(lambda tx: self._took(tx, name, rows, results))
-        if self._failing.pop(name, None) is not None:
+        asked = await self._ask(name, rows)
+        error = asked.error
+        if error is not None:
+            self._tell_failure(name, error)
+        elif self._failing.pop(name, None) is not None:
             log.info("carrier_answers_again", account=name)
-        return True
+        await self._db.write(lambda tx: self._took(tx, name, token, asked))
+        return not isinstance(error, Throttled | AuthenticationFailed)
 
-    async def _ask(self, name: str, rows: Sequence[ShipmentRow]) -> Results:
-        """Ask for these parcels; halves the batch where the carrier refuses it because of a number."""
+    async def _ask(self, name: str, rows: Sequence[ShipmentRow]) -> Asked:
+        """Ask for these parcels; halves the batch where the carrier refuses it because of a number.
+
+        Each further call is out of the budget too. What it does not allow is left for later, the group that
+        holds the bad number marked: next time it is asked for apart, so the halving goes on where it ended.
+        """
+        asked = Asked(suspects={row.id for row in rows if row.problem == taking.REFUSED_TOGETHER})
+        queue = apart(rows)
+        paid = True
+        while queue:
+            if not paid and not await self._db.write(lambda tx: self._further_call(tx, name)):
+                break
+            part, paid = queue.pop(0), False
+            try:
+                answer = await self._call(name, part)
+            except NumbersRejected as rejected:
+                refused, further = narrowed(part, rejected)
+                asked.results.problems.update(refused)
+                asked.suspects = suspected(asked.suspects, part, further)
+                queue[:0] = further
+            except Exception as error:  # noqa: BLE001 - a boundary, see below
+                # The boundary of one account: whatever its plugin raises must not stop the others, and
+                # what was read before it is kept.
+                asked.error = error
+                queue.insert(0, part)
+                break
+            else:
+                found = match(part, answer)
+                asked.results.tracked.update(found.tracked)
+                asked.results.problems.update(found.problems)
+        asked.left = [row for part in queue for row in part]
+        left = {row.id for row in asked.left}
+        asked.answered = [row for row in rows if row.id not in left]
+        return asked
+
+    async def _call(self, name: str, rows: Sequence[ShipmentRow]) -> TrackAnswer:
         wanted = {row.number: TrackingNumber(number=row.number, phone=row.phone or "") for row in rows}
-        answer = await self._halving(name, list(wanted.values()))
-        return match(rows, answer)
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            return await self._carriers[name].track(list(wanted.values()))
 
-    async def _halving(self, name: str, numbers: list[TrackingNumber]) -> TrackAnswer:
-        try:
-            async with asyncio.timeout(CALL_TIMEOUT_S):
-                return await self._carriers[name].track(numbers)
-        except NumbersRejected as rejected:
-            bad = [n for n in numbers if n.number in set(rejected.numbers)] or (
-                numbers if len(numbers) == 1 else []
-            )
-            message = rejected.message
-        good = [n for n in numbers if n not in bad]
-        refused = tuple(NotTracked(number=n.number, problem=Problem.BAD_NUMBER, message=message) for n in bad)
-        if bad:
-            parts = [good] if good else []
+    def _further_call(self, tx: Tx, name: str) -> bool:
+        """One more call of a batch that was refused, out of the budget; it keeps the batch's own place."""
+        limits = self._limits(name)
+        aside = replace(limits, parallel=limits.parallel + 1)
+        taken = budget.take(store.lock_budget(tx, name), aside, tx.now, self._day(tx.now), 0, tx.now)
+        if taken is not None:
+            store.write_budget(tx, name, taken)
+        return taken is not None
+
+    # --- what it came to -------------------------------------------------------------------------------
+
+    def _tell_failure(self, name: str, error: Exception) -> None:
+        """Log when failing begins, or changes; not at each call."""
+        reason = reason_of(error)
+        if self._failing.get(name) == reason:
+            return
+        self._failing[name] = reason
+        if isinstance(error, AuthenticationFailed):
+            log.error("carrier_stopped", account=name, error=reason)
         else:
-            middle = len(numbers) // 2
-            parts = [numbers[:middle], numbers[middle:]]
-        capabilities = self._carriers[name].capabilities
-        answers = [TrackAnswer(problems=refused)]
-        for part in parts:
-            granted = await self._db.write(
-                lambda tx: store.take_calls(tx, name, 1, capabilities.calls_per_minute)
-            )
-            if granted:
-                answers.append(await self._halving(name, part))
-        return TrackAnswer(
-            tracked=tuple(one for a in answers for one in a.tracked),
-            problems=tuple(one for a in answers for one in a.problems),
-        )
-
-    async def _put_off(self, name: str, rows: Sequence[ShipmentRow], error: Exception) -> None:
-        reason = error.message if isinstance(error, PluginError) else type(error).__name__
-        if self._failing.get(name) != reason:
             log.warning("carrier_fails", account=name, error=reason)
-            self._failing[name] = reason
 
-        def write(tx: Tx) -> None:
-            service.put_off(tx, rows, reason, self._pace)
-            if not isinstance(error, (AuthenticationFailed, Throttled)):
-                accounts.note_error(tx, name, reason)
+    def _took(self, tx: Tx, name: str, token: int, asked: Asked) -> None:
+        pace = replace(self._pace, listed=self._carriers[name].capabilities.lists_changes)
+        taking.take_in(tx, asked.answered, asked.results, pace, self._announce)
+        error = asked.error
+        if error is None:
+            taking.release(tx, asked.left, Instant(tx.now + SECOND), asked.suspects)
+            accounts.note_ok(tx, name)
+            store.write_budget(tx, name, budget.done(store.lock_budget(tx, name), tx.now, token, well=True))
+            return
+        reason = reason_of(error)[:200]
+        if isinstance(error, Throttled | AuthenticationFailed):
+            # The parcels are not to blame: they are due as soon as the account may ask again.
+            taking.release(tx, asked.left, Instant(tx.now + SECOND), set())
+        else:
+            taking.put_off(tx, asked.left, reason, self._pace)
+        accounts.note_error(tx, name, reason, stop=isinstance(error, AuthenticationFailed))
+        known = store.lock_budget(tx, name)
+        store.write_budget(tx, name, after_failure(known, tx.now, token, error), reason)
 
-        await self._db.write(write)
 
-    def _throttled(self, tx: Tx, name: str, throttled: Throttled) -> None:
-        wait = throttle_pause(store.slowdowns(tx.conn, name), throttled.retry_after_s)
-        store.pause(tx, name, tx.now + wait, throttled.message[:200])
-        accounts.note_error(tx, name, throttled.message)
+def after_failure(known: Budget, now: Instant, token: int, error: Exception) -> Budget:
+    """Where an account stands after a failed call."""
+    if isinstance(error, Throttled):
+        return budget.done(budget.slow_down(known, now, error.retry_after_s), now, token, well=False)
+    if isinstance(error, AuthenticationFailed):
+        return budget.done(known, now, token, well=False)
+    return budget.stumble(known, now, token)
 
-    def _took(self, tx: Tx, name: str, rows: Sequence[ShipmentRow], results: Results) -> None:
-        service.take_in(tx, rows, results, self._pace)
-        accounts.note_ok(tx, name)
-        store.recovered(tx, name)
+
+def reason_of(error: Exception) -> str:
+    """Why a call failed; of an error that is not the contract's own only its kind, it may quote anything."""
+    return error.message if isinstance(error, PluginError) else type(error).__name__
+
+
+def apart(rows: Sequence[ShipmentRow]) -> list[list[ShipmentRow]]:
+    """The calls to begin with: those that were refused together do not spoil the others' call again."""
+    suspects = [row for row in rows if row.problem == taking.REFUSED_TOGETHER]
+    others = [row for row in rows if row.problem != taking.REFUSED_TOGETHER]
+    return [part for part in (others, *halves(suspects)) if part]
+
+
+def suspected(
+    before: set[int], refused: Sequence[ShipmentRow], further: Sequence[Sequence[ShipmentRow]]
+) -> set[int]:
+    """Among whom a bad number is known to be, after one more refusal: the smaller group takes the place of
+    the one it is a part of."""
+    narrower = {row.id for part in further for row in part}
+    return narrower if before & {row.id for row in refused} else before | narrower
+
+
+def halves(rows: Sequence[ShipmentRow]) -> list[list[ShipmentRow]]:
+    """Two parts."""
+    middle = len(rows) // 2
+    return [list(rows[:middle]), list(rows[middle:])]
+
+
+def narrowed(
+    rows: Sequence[ShipmentRow], rejected: NumbersRejected
+) -> tuple[dict[int, NotTracked], list[list[ShipmentRow]]]:
+    """After a refused call: the parcels that are known to be the cause, and what is asked for next."""
+    named = set(rejected.numbers)
+    bad = [row for row in rows if row.number in named] or (list(rows) if len(rows) == 1 else [])
+    refused = {
+        row.id: NotTracked(number=row.number, problem=Problem.BAD_NUMBER, message=rejected.message)
+        for row in bad
+    }
+    if bad:
+        good = [row for row in rows if row.id not in refused]
+        return refused, [good] if good else []
+    return refused, halves(rows)
 
 
 def match(rows: Sequence[ShipmentRow], answer: TrackAnswer) -> Results:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.engine import Connection
 
+from hub.db.bulk import bulk_update
 from hub.db.lookup import Lookup
 from hub.db.rows import ObservationRow
-from hub.db.tables import call_budget, observation, raw_document, shipment, unknown_code
+from hub.db.tables import (
+    call_budget,
+    observation,
+    raw_document,
+    shipment,
+    staff,
+    staff_role,
+    unknown_code,
+)
 from hub.db.tx import Tx
 from hub.kernel.errors import NotFound
 from hub.sdk.tracking import Status
+from hub.shipments.budget import Budget
 from hub.shipments.model import Seen
 
 
@@ -70,10 +81,24 @@ def get(conn: Connection, shipment_id: int) -> ShipmentRow:
     return ShipmentRow._make(row)
 
 
+_ROWS = Lookup(tuple(shipment.c), shipment.c.id)
+_LOCKED = Lookup(tuple(shipment.c), shipment.c.id, locks=True)
+_OF_ORDERS = Lookup(tuple(shipment.c), shipment.c.order_id)
+_CHILDREN = Lookup(tuple(shipment.c), shipment.c.parent_id)
+
+
 def many(conn: Connection, ids: Collection[int]) -> list[ShipmentRow]:
     """Several, ascending by id."""
-    query = select(shipment).where(shipment.c.id.in_(ids)).order_by(shipment.c.id)
-    return [ShipmentRow._make(row) for row in conn.execute(query)]
+    return _sorted(_ROWS.run(conn, ids))
+
+
+def lock(tx: Tx, ids: Collection[int]) -> dict[int, ShipmentRow]:
+    """Several by id, locked until the transaction ends: what is decided on now is decided on once."""
+    return {row.id: row for row in _sorted(_LOCKED.run(tx.conn, ids))}
+
+
+def _sorted(rows: Sequence[Any]) -> list[ShipmentRow]:
+    return sorted(map(ShipmentRow._make, rows), key=lambda row: row.id)
 
 
 def of_order(conn: Connection, order_id: int) -> list[ShipmentRow]:
@@ -82,12 +107,18 @@ def of_order(conn: Connection, order_id: int) -> list[ShipmentRow]:
     return [ShipmentRow._make(row) for row in conn.execute(query)]
 
 
+def of_orders(conn: Connection, order_ids: Collection[int]) -> dict[int, list[ShipmentRow]]:
+    """All parcels of several orders, oldest first."""
+    found: dict[int, list[ShipmentRow]] = {i: [] for i in order_ids}
+    for row in _sorted(_OF_ORDERS.run(conn, order_ids)):
+        assert row.order_id is not None
+        found[row.order_id].append(row)
+    return found
+
+
 def children(conn: Connection, parent_ids: Collection[int]) -> list[ShipmentRow]:
     """Further legs of these parcels."""
-    if not parent_ids:
-        return []
-    query = select(shipment).where(shipment.c.parent_id.in_(parent_ids)).order_by(shipment.c.id)
-    return [ShipmentRow._make(row) for row in conn.execute(query)]
+    return _sorted(_CHILDREN.run(conn, parent_ids))
 
 
 def with_number(conn: Connection, number: str, account: str) -> list[ShipmentRow]:
@@ -101,37 +132,71 @@ def add(tx: Tx, row: ShipmentRow) -> None:
     tx.execute(insert(shipment).values(**row._asdict()))
 
 
+_OF_THE_POLL = ("phase", "next_poll_at", "polled_at", "misses")
+_FIXED = frozenset({"id", "number", "account", "plugin", "created_at", "actor", "correlation_id"})
+_CHANGING = tuple(name for name in ShipmentRow._fields if name not in _FIXED)
+_PICK_POLL = itemgetter(*map(ShipmentRow._fields.index, (*_OF_THE_POLL, "id")))
+_PICK_ALL = itemgetter(*map(ShipmentRow._fields.index, (*_CHANGING, "id")))
+_NEWS = itemgetter(*(ShipmentRow._fields.index(n) for n in _CHANGING if n not in _OF_THE_POLL))
+
+
+def changed(tx: Tx, row: ShipmentRow, **values: Any) -> ShipmentRow:
+    """The row as it will be; the version rises only if something else than the poll's times differs."""
+    after = row._replace(**values)
+    if _NEWS(after) != _NEWS(row):
+        after = after._replace(updated_at=tx.now, version=row.version + 1)
+    return after
+
+
 def save(tx: Tx, row: ShipmentRow, **values: Any) -> ShipmentRow:
-    """Write what differs; the version rises only if something else than the poll's times did."""
-    changed = row._replace(**values)
-    written = {name: value for name, value in changed._asdict().items() if value != getattr(row, name)}
-    if written.keys() - {"next_poll_at", "polled_at", "misses", "phase"}:
-        changed = changed._replace(updated_at=tx.now, version=row.version + 1)
-        written |= {"updated_at": tx.now, "version": changed.version}
-    if written:
-        tx.execute(update(shipment).where(shipment.c.id == row.id).values(**written))
-    return changed
+    """Write one row where it differs."""
+    after = changed(tx, row, **values)
+    save_all(tx, [(row, after)])
+    return after
 
 
-_DUE = (
-    select(shipment.c.id)
-    .where(shipment.c.next_poll_at.is_not(None))
-    .order_by(shipment.c.next_poll_at, shipment.c.id)
-)
+def save_all(tx: Tx, pairs: Sequence[tuple[ShipmentRow, ShipmentRow]]) -> None:
+    """Write rows (as they were, as they are now) that differ, in two statements at most."""
+    whole = [_PICK_ALL(after) for was, after in pairs if after.version != was.version]
+    polled = [_PICK_POLL(after) for was, after in pairs if after.version == was.version and after != was]
+    bulk_update(tx.conn, shipment, _CHANGING, whole)
+    bulk_update(tx.conn, shipment, _OF_THE_POLL, polled)
+
+
+_NAMES = ", ".join(ShipmentRow._fields)
+
+
+def _claim_text(mark: str, skip: str) -> str:
+    return (
+        f"UPDATE shipment SET next_poll_at = {mark} WHERE id IN (SELECT id FROM shipment "  # noqa: S608 - our names
+        f"WHERE account = {mark} AND next_poll_at <= {mark} ORDER BY next_poll_at LIMIT {mark}{skip}) "
+        f"RETURNING {_NAMES}"
+    )
+
+
+_CLAIM_SQLITE, _CLAIM_POSTGRESQL = _claim_text("?", ""), _claim_text("%s", " FOR UPDATE SKIP LOCKED")
 
 
 def claim_due(
-    tx: Tx, accounts: Sequence[str], limit: int, hold_until: int, only: int | None = None
+    tx: Tx, account: str, limit: int, hold_until: int, until: int | None = None
 ) -> list[ShipmentRow]:
-    """Take due parcels of these accounts; nobody else takes them until `hold_until`."""
-    query = _DUE.where(shipment.c.account.in_(accounts)).limit(limit).with_for_update(skip_locked=True)
-    query = (
-        query.where(shipment.c.next_poll_at <= tx.now) if only is None else query.where(shipment.c.id == only)
-    )
-    ids = [row.id for row in tx.execute(query)]
-    if ids:
-        tx.execute(update(shipment).where(shipment.c.id.in_(ids)).values(next_poll_at=hold_until))
-    return many(tx.conn, ids)
+    """Take due parcels of an account, oldest first; nobody else takes them before `hold_until`.
+
+    until  taken too, where fewer than `limit` are due: those that fall due before this moment
+    """
+    driver: Any = tx.conn.connection.driver_connection
+    values = (hold_until, account, tx.now if until is None else until, limit)
+    if tx.conn.dialect.name == "sqlite":
+        rows = driver.execute(_CLAIM_SQLITE, values).fetchall()
+    else:
+        rows = driver.execute(_CLAIM_POSTGRESQL, values, prepare=True).fetchall()
+    return [ShipmentRow._make(row) for row in rows]
+
+
+def accounts_with_due(conn: Connection, names: Collection[str], until: int) -> list[str]:
+    """Which of these accounts have a parcel that is due."""
+    query = select(shipment.c.id).where(shipment.c.next_poll_at <= until).limit(1)
+    return [n for n in names if conn.execute(query.where(shipment.c.account == n)).first() is not None]
 
 
 _SEEN = Lookup(
@@ -194,50 +259,65 @@ def note_unknown_code(tx: Tx, plugin: str, code: str, example: str) -> bool:
     return True
 
 
+def administrators(conn: Connection) -> list[int]:
+    """Who looks after the hub."""
+    query = (
+        select(staff.c.id)
+        .join(staff_role, staff_role.c.staff_id == staff.c.id)
+        .where(staff.c.state == "active", staff_role.c.role == "admin")
+    )
+    return [row.id for row in conn.execute(query.order_by(staff.c.id))]
+
+
 # --- budgets -----------------------------------------------------------------------------------------------
 
+_MAKE_BUDGET = text(
+    "INSERT INTO call_budget (account, window_at, used, slowdowns, recent, flights, pace)"
+    " VALUES (:account, 0, 0, 0, '[]', '[]', 1000) ON CONFLICT (account) DO NOTHING"
+)
 
-def take_calls(tx: Tx, account: str, wanted: int, per_minute: int) -> int:
-    """How many calls the account may make now; they are counted at once, for all processes together."""
-    minute = tx.now // 60_000 * 60_000
-    row = tx.execute(
-        select(call_budget).where(call_budget.c.account == account).with_for_update()
-    ).one_or_none()
+
+def lock_budget(tx: Tx, account: str) -> Budget:
+    """Where an account stands, locked until the transaction ends."""
+    query = select(call_budget).where(call_budget.c.account == account).with_for_update()
+    row = tx.execute(query).one_or_none()
     if row is None:
-        granted = min(wanted, per_minute)
-        tx.execute(insert(call_budget).values(account=account, window_at=minute, used=granted))
-        return granted
-    if row.paused_until_at is not None and row.paused_until_at > tx.now:
-        return 0
-    used = row.used if row.window_at == minute else 0
-    granted = max(0, min(wanted, per_minute - used))
+        tx.execute(_MAKE_BUDGET, {"account": account})
+        row = tx.execute(query).one()
+    return _budget(row)
+
+
+def budget_of(conn: Connection, account: str) -> Budget:
+    """Where an account stands, for reading."""
+    row = conn.execute(select(call_budget).where(call_budget.c.account == account)).one_or_none()
+    return Budget() if row is None else _budget(row)
+
+
+def _budget(row: Any) -> Budget:
+    return Budget(
+        row.window_at, row.used, _pairs(row.recent), _pairs(row.flights), row.pace, row.paced_at or 0,
+        row.paused_until_at, row.slowdowns,
+    )  # fmt: skip
+
+
+def _pairs(stored: str) -> tuple[tuple[int, int], ...]:
+    return tuple((int(a), int(b)) for a, b in orjson.loads(stored))
+
+
+def write_budget(tx: Tx, account: str, budget: Budget, reason: str | None = None) -> None:
+    """Write what was decided under the lock."""
     tx.execute(
         update(call_budget)
         .where(call_budget.c.account == account)
-        .values(window_at=minute, used=used + granted, paused_until_at=None)
-    )
-    return granted
-
-
-def slowdowns(conn: Connection, account: str) -> int:
-    """How often in a row the carrier has asked this account to slow down."""
-    query = select(call_budget.c.slowdowns).where(call_budget.c.account == account)
-    return conn.execute(query).scalar_one_or_none() or 0
-
-
-def pause(tx: Tx, account: str, until_at: int, reason: str) -> None:
-    """Leave an account alone for a while."""
-    tx.execute(
-        update(call_budget)
-        .where(call_budget.c.account == account)
-        .values(paused_until_at=until_at, slowdowns=call_budget.c.slowdowns + 1, reason=reason)
-    )
-
-
-def recovered(tx: Tx, account: str) -> None:
-    """A call went through: one step back on the way of slowing down."""
-    tx.execute(
-        update(call_budget)
-        .where(call_budget.c.account == account, call_budget.c.slowdowns > 0)
-        .values(slowdowns=call_budget.c.slowdowns - 1, reason=None)
+        .values(
+            window_at=budget.day_at,
+            used=budget.used_today,
+            recent=orjson.dumps(budget.recent).decode(),
+            flights=orjson.dumps(budget.flights).decode(),
+            pace=budget.pace,
+            paced_at=budget.paced_at,
+            paused_until_at=budget.paused_until_at,
+            slowdowns=budget.slowdowns,
+            reason=reason,
+        )
     )

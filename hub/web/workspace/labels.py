@@ -435,4 +435,19 @@ SENTENCES = (
     N_("Too much at once: close some and try again."),
     N_("%(number)s: the carrier refuses this number, check it"),
     N_("%(number)s: the carrier took a status back, check the order"),
+    N_(
+        "%(number)s: the carrier has not known this number for days, compare it with the paper "
+        "and check whether the parcel was handed over"
+    ),
+    N_(
+        "%(number)s: the carrier uses this number for another waybill now, compare it with the paper "
+        "and attach the right one"
+    ),
+    N_(
+        "%(number)s: this waybill was made long before it was attached, compare it with the paper: "
+        "the number may be mistyped"
+    ),
+    N_("%(number)s: this waybill was deleted, attach the new one if there is one"),
+    N_("%(number)s: nothing new for 30 days, ask the carrier"),
+    N_("%(number)s: ended two weeks ago without its money, ask the carrier"),
 )

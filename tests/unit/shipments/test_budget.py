@@ -65,13 +65,16 @@ def test_calls_of_a_day_are_counted_by_the_carriers_day():
     assert refusal(budget, limits, Instant(START + 4 * HOUR), TODAY) == "day"
     assert refusal(budget, limits, Instant(START + DAY), TODAY + DAY) is None
     fresh = take(budget, limits, Instant(START + DAY), TODAY + DAY, 9, START + DAY)
+    assert fresh is not None
     assert (fresh.used_today, fresh.day_at) == (1, TODAY + DAY)
 
 
 def test_calls_side_by_side_are_bounded_and_a_dead_process_gives_its_place_back():
     limits = Limits(1_000, parallel=2)
-    budget = take(Budget(), limits, START, TODAY, 1, START + 50 * SECOND)
-    budget = take(budget, limits, START, TODAY, 2, START + 50 * SECOND)
+    first = take(Budget(), limits, START, TODAY, 1, START + 50 * SECOND)
+    assert first is not None
+    budget = take(first, limits, START, TODAY, 2, START + 50 * SECOND)
+    assert budget is not None
     assert take(budget, limits, START, TODAY, 3, START + 50 * SECOND) is None
     assert refusal(done(budget, START, 1, well=True), limits, START, TODAY) is None
     assert refusal(budget, limits, Instant(START + 50 * SECOND), TODAY) is None
@@ -97,10 +100,10 @@ def test_too_many_requests_pauses_halves_the_pace_and_comes_back_by_a_tenth_a_mi
 def test_the_pace_never_comes_to_a_halt_and_pauses_grow_up_to_a_quarter_of_an_hour():
     budget, now = Budget(), START
     for _ in range(10):
-        budget = slow_down(budget, Instant(now), None)
+        budget = slow_down(budget, now, None)
         assert budget.paused_until_at is not None
         pause = budget.paused_until_at - now
-        now = budget.paused_until_at
+        now = Instant(budget.paused_until_at)
     assert (pause, budget.pace) == (15 * MINUTE, LEAST_PACE)
     assert per_minute(budget, Limits(2)) == 1
     assert throttle_pause(0, 1_800) == 30 * MINUTE
@@ -109,18 +112,18 @@ def test_the_pace_never_comes_to_a_halt_and_pauses_grow_up_to_a_quarter_of_an_ho
 def test_a_carrier_that_is_down_is_probed_and_not_hammered():
     budget, now = Budget(), START
     for _ in range(PROBE_AFTER - 1):
-        budget = stumble(budget, Instant(now), 0)
+        budget = stumble(budget, now, 0)
         assert refusal(budget, PLENTY, Instant(now), TODAY) is None
     waits = []
     for _ in range(6):
-        budget = stumble(budget, Instant(now), 0)
+        budget = stumble(budget, now, 0)
         assert budget.paused_until_at is not None
         waits.append((budget.paused_until_at - now) // SECOND)
-        now = budget.paused_until_at
+        now = Instant(budget.paused_until_at)
     assert waits == [15, 30, 60, 120, 120, 120]
     assert budget.pace == FULL_PACE
-    well = done(budget, Instant(now), 0, well=True)
-    assert (well.slowdowns, refusal(well, PLENTY, Instant(now), TODAY)) == (0, None)
+    well = done(budget, now, 0, well=True)
+    assert (well.slowdowns, refusal(well, PLENTY, now, TODAY)) == (0, None)
 
 
 def test_one_stumble_among_many_good_calls_costs_nothing():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hub.kernel.clock import DAY, HOUR, MINUTE, Instant, parse_rfc3339
 from hub.sdk.tracking import FINAL, MoneyStatus, Status
+from hub.shipments.budget import throttle_pause
 from hub.shipments.planner import (
     Phase,
     Watched,
@@ -15,7 +16,6 @@ from hub.shipments.planner import (
     next_poll,
     phase_of,
     retry_after,
-    throttle_pause,
 )
 
 KYIV = ZoneInfo("Europe/Kyiv")
@@ -34,7 +34,7 @@ def watched(status, money=M.NONE, *, news_ago=0, now=DAYTIME, ended_ago=None, ba
     ("parcel", "phase"),
     [
         (watched(S.UNKNOWN), Phase.CREATED),
-        (watched(S.CREATED, news_ago=20 * DAY), Phase.CREATED),
+        (watched(S.CREATED, news_ago=3 * DAY), Phase.QUIET),
         (watched(S.ACCEPTED), Phase.MOVING),
         (watched(S.IN_TRANSIT, news_ago=2 * DAY - 1), Phase.MOVING),
         (watched(S.IN_TRANSIT, news_ago=2 * DAY), Phase.QUIET),
@@ -50,9 +50,10 @@ def watched(status, money=M.NONE, *, news_ago=0, now=DAYTIME, ended_ago=None, ba
         (watched(S.DELIVERED, M.UNKNOWN, ended_ago=14 * DAY, news_ago=14 * DAY), Phase.ENDED),
         (watched(S.DELIVERED, M.PAID_OUT, ended_ago=HOUR), Phase.LOOK),
         (watched(S.RETURNED, M.NOT_COLLECTED, ended_ago=2 * DAY, news_ago=2 * DAY), Phase.ENDED),
-        (watched(S.IN_TRANSIT, news_ago=30 * DAY), Phase.SILENT),
-        (watched(S.UNKNOWN, news_ago=30 * DAY), Phase.SILENT),
-        (watched(S.IN_TRANSIT, bad=True), Phase.SILENT),
+        (watched(S.IN_TRANSIT, news_ago=7 * DAY), Phase.SILENT),
+        (watched(S.IN_TRANSIT, news_ago=30 * DAY), Phase.GIVEN_UP),
+        (watched(S.UNKNOWN, news_ago=30 * DAY), Phase.GIVEN_UP),
+        (watched(S.IN_TRANSIT, bad=True), Phase.GIVEN_UP),
     ],
 )
 def test_the_phase_follows_status_money_and_age(parcel, phase):
@@ -61,7 +62,7 @@ def test_the_phase_follows_status_money_and_age(parcel, phase):
 
 def test_a_parcel_without_any_news_counts_from_its_making():
     parcel = Watched(S.UNKNOWN, M.NONE, DAYTIME - 30 * DAY, None, None)
-    assert phase_of(parcel, DAYTIME) is Phase.SILENT
+    assert phase_of(parcel, DAYTIME) is Phase.GIVEN_UP
 
 
 @pytest.mark.parametrize(
@@ -76,18 +77,48 @@ def test_a_parcel_without_any_news_counts_from_its_making():
         (watched(S.DELIVERED, M.PAID_OUT, ended_ago=HOUR), DAY, DAY),
     ],
 )
-def test_each_phase_has_its_interval_by_day_and_by_night(parcel, day, night):
-    assert next_poll(parcel, DAYTIME, KYIV, 0.5) == DAYTIME + day
+def test_each_phase_is_asked_for_within_its_target_by_day_and_by_night(parcel, day, night):
+    assert next_poll(parcel, DAYTIME, KYIV, 1.0) == DAYTIME + day
     moved = Watched(parcel.status, parcel.money, parcel.created_at, NIGHT, NIGHT if parcel.ended_at else None)
-    assert next_poll(moved, NIGHT, KYIV, 0.5) == NIGHT + night
+    assert next_poll(moved, NIGHT, KYIV, 1.0) == NIGHT + night
 
 
 @pytest.mark.parametrize(
     ("age", "every"),
-    [(0, HOUR), (2 * DAY - 1, HOUR), (2 * DAY, 6 * HOUR), (14 * DAY - 1, 6 * HOUR), (14 * DAY, DAY)],
+    [
+        (0, HOUR), (2 * DAY - 1, HOUR), (2 * DAY, 2 * HOUR), (7 * DAY, 6 * HOUR), (14 * DAY, 12 * HOUR),
+        (28 * DAY, DAY), (30 * DAY - 1, DAY),
+    ],
+)  # fmt: skip
+def test_a_silent_waybill_is_asked_for_less_and_less(age, every):
+    assert next_poll(watched(S.UNKNOWN, news_ago=age), DAYTIME, KYIV, 1.0) == DAYTIME + every
+
+
+@pytest.mark.parametrize(
+    ("now", "at"),
+    [
+        ("2026-03-02T23:00:00+02:00", "2026-03-03T00:00:00+02:00"),
+        ("2026-03-03T06:00:00+02:00", "2026-03-03T07:00:00+02:00"),
+        ("2026-03-03T06:30:00+02:00", "2026-03-03T07:00:00+02:00"),
+        ("2026-03-03T06:50:00+02:00", "2026-03-03T07:05:00+02:00"),
+        ("2026-03-28T23:50:00+02:00", "2026-03-29T00:50:00+02:00"),
+        ("2026-03-29T06:40:00+03:00", "2026-03-29T07:00:00+03:00"),
+    ],
 )
-def test_a_young_waybill_is_asked_for_less_and_less(age, every):
-    assert next_poll(watched(S.UNKNOWN, news_ago=age), DAYTIME, KYIV, 0.5) == DAYTIME + every
+def test_the_day_begins_with_fresh_statuses(now, at):
+    moment = parse_rfc3339(now)
+    parcel = Watched(S.IN_TRANSIT, M.NONE, moment, moment, None)
+    assert next_poll(parcel, moment, KYIV, 1.0) == parse_rfc3339(at)
+    soonest = next_poll(parcel, moment, KYIV, 0.0)
+    assert soonest is not None
+    assert soonest > moment
+    assert parse_rfc3339(at) - soonest <= 15 * MINUTE
+
+
+def test_where_changes_are_listed_single_questions_only_fill_gaps():
+    assert next_poll(watched(S.IN_TRANSIT), DAYTIME, KYIV, 1.0, listed=True) == DAYTIME + 12 * HOUR
+    silent = watched(S.IN_TRANSIT, news_ago=29 * DAY)
+    assert next_poll(silent, DAYTIME, KYIV, 1.0, listed=True) == DAYTIME + DAY
 
 
 @pytest.mark.parametrize("parcel", [watched(S.IN_TRANSIT, news_ago=31 * DAY), watched(S.ARRIVED, bad=True)])
@@ -106,27 +137,27 @@ parcels = st.builds(
 
 
 @given(parcels, st.floats(0, 1))
-def test_jitter_spreads_by_a_tenth_and_no_more(parcel, jitter):
-    middle = next_poll(parcel, DAYTIME, KYIV, 0.5)
+def test_jitter_asks_sooner_by_a_seventh_at_most(parcel, jitter):
+    middle = next_poll(parcel, DAYTIME, KYIV, 1.0)
     chosen = next_poll(parcel, DAYTIME, KYIV, jitter)
     if middle is None:
         assert chosen is None
         return
     assert chosen is not None
     every = middle - DAYTIME
-    assert 0.9 * every - 1 <= chosen - DAYTIME <= 1.1 * every + 1
+    assert 0.85 * every - 1 <= chosen - DAYTIME <= every
 
 
 @given(parcels)
 def test_every_parcel_is_asked_for_again_or_has_come_to_its_end(parcel):
     if next_poll(parcel, DAYTIME, KYIV, 0.5) is None:
-        assert phase_of(parcel, DAYTIME) in {Phase.SILENT, Phase.ENDED}
+        assert phase_of(parcel, DAYTIME) in {Phase.GIVEN_UP, Phase.ENDED}
         assert parcel.status in FINAL or parcel.bad_number or DAYTIME - parcel.changed_at >= 30 * DAY
 
 
 def test_the_demonstration_runs_faster_but_never_hot():
     parcel = watched(S.IN_TRANSIT)
-    assert next_poll(parcel, DAYTIME, KYIV, 0.5, speed=60) == DAYTIME + 15_000
+    assert next_poll(parcel, DAYTIME, KYIV, 1.0, speed=60) == DAYTIME + 15_000
     assert next_poll(parcel, DAYTIME, KYIV, 0.5, speed=10**6) == DAYTIME + 500
 
 
@@ -181,4 +212,4 @@ def test_asking_every_quarter_of_an_hour_is_the_quickest_there_is():
         for money in M
         if (at := next_poll(watched(status, money, ended_ago=0), Instant(DAYTIME), KYIV, 0.0)) is not None
     )
-    assert quickest == round(0.9 * 15 * MINUTE)
+    assert quickest == round(0.85 * 15 * MINUTE)

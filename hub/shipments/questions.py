@@ -1,0 +1,32 @@
+"""What the seller is asked about a parcel: what is odd, and what to do now.
+
+One place for all of them, because each is also a text that people read in their own language
+(`hub.web.workspace.labels` marks them for translation, and a test compares the two).
+"""
+
+from __future__ import annotations
+
+BAD_NUMBER = "%(number)s: the carrier refuses this number, check it"
+NEVER_FOUND = (
+    "%(number)s: the carrier has not known this number for days, compare it with the paper "
+    "and check whether the parcel was handed over"
+)
+RENUMBERED = (
+    "%(number)s: the carrier uses this number for another waybill now, compare it with the paper "
+    "and attach the right one"
+)
+TOO_OLD = (
+    "%(number)s: this waybill was made long before it was attached, compare it with the paper: "
+    "the number may be mistyped"
+)
+DELETED = "%(number)s: this waybill was deleted, attach the new one if there is one"
+CORRECTED = "%(number)s: the carrier took a status back, check the order"
+SILENT = "%(number)s: nothing new for 30 days, ask the carrier"
+NO_MONEY = "%(number)s: ended two weeks ago without its money, ask the carrier"
+
+QUESTIONS = (BAD_NUMBER, NEVER_FOUND, RENUMBERED, TOO_OLD, DELETED, CORRECTED, SILENT, NO_MONEY)
+
+
+def about(number: str, question: str) -> str:
+    """The question with its number."""
+    return question % {"number": number}
