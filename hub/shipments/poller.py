@@ -5,7 +5,7 @@ transaction takes the parcels and counts the call, another one writes what was s
 back; so all processes together stay within the budget, whichever of them dies. A call that fails because of
 some numbers is halved until the culprit stands alone; "too many requests" slows its account down; refused
 credentials stop it with one alarm; everything else is put off with back-off, and a carrier that is down is
-probed by one call now and then. Failures are logged when they begin and end.
+probed by one call now and then (`calls`). Failures are logged when they begin and end.
 """
 
 from __future__ import annotations
@@ -14,28 +14,21 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import structlog
 from sqlalchemy.engine import Connection
 
-from hub.accounts import store as accounts
 from hub.db.database import Database
 from hub.db.tx import Tx
 from hub.kernel.clock import MINUTE, SECOND, Instant
 from hub.sdk.carrier import Carrier
-from hub.sdk.errors import AuthenticationFailed, NumbersRejected, PluginError, Throttled
+from hub.sdk.errors import AuthenticationFailed, NumbersRejected, Throttled
 from hub.sdk.tracking import NotTracked, Problem, TrackAnswer, TrackingNumber
-from hub.shipments import budget, store, taking
-from hub.shipments.budget import Budget, Limits
+from hub.shipments import store, taking
+from hub.shipments.calls import CALL_TIMEOUT_S, Calls, reason_of
 from hub.shipments.events import Announce, nobody
-from hub.shipments.planner import day_start
 from hub.shipments.service import Pace, Results
 from hub.shipments.store import ShipmentRow
 
-log = structlog.get_logger("hub.shipments.poller")
-
-CALL_TIMEOUT_S = 40.0
 HOLD = 3 * MINUTE
-IN_FLIGHT = 50 * SECOND
 BATCHES_AT_ONCE = 50
 FILLS_UP_BY = 10 * MINUTE
 """A batch that is not full takes along what falls due within this time: the call costs the same, and an
@@ -63,7 +56,7 @@ class Poller:
         self._carriers = carriers
         self._pace = pace
         self._announce = announce
-        self._failing: dict[str, str] = {}
+        self._calls = Calls(carriers, pace)
         self._asking: dict[str, asyncio.Task[int]] = {}
 
     async def tick(self) -> None:
@@ -99,26 +92,23 @@ class Poller:
         self._asking.update(begun)
         return list(begun.values())
 
-    def _with_work(self, conn: Connection, names: Sequence[str], now: Instant) -> list[str]:
-        active = {a.name for a in accounts.all_accounts(conn, "carrier") if a.state == "active"}
-        due = store.accounts_with_due(conn, [n for n in names if n in active], now)
-        return [n for n in due if self._may_ask(store.budget_of(conn, n), n, now)]
-
-    def _may_ask(self, known: Budget, name: str, now: Instant) -> bool:
-        return budget.refusal(known, self._limits(name), now, self._day(now)) is None
+    def _with_work(self, conn: Connection, free: Sequence[str], now: Instant) -> list[str]:
+        active = self._calls.active(conn)
+        due = store.accounts_with_due(conn, [n for n in free if n in active], now)
+        return [n for n in due if self._calls.may_ask(conn, n, now)]
 
     async def refresh(self, shipment_id: int) -> ShipmentRow:
         """Ask for one parcel now, within the budget; returns it as it is afterwards."""
         row = await self._db.read(lambda c: store.get(c, shipment_id))
         if row.account in self._carriers:
-            token = await self._db.write(lambda tx: self._take(tx, row.account))
+            token = await self._db.write(lambda tx: self._calls.take(tx, row.account))
             if token is not None:
-                await self._batch(row.account, [row], token)
+                await self._batch(row.account, [row], token, by_hand=True)
         return await self._db.read(lambda c: store.get(c, shipment_id))
 
     async def _account(self, name: str) -> int:
         """All due parcels of one account, as many calls side by side as it may make."""
-        workers = self._limits(name).parallel
+        workers = self._calls.limits(name).parallel
         return sum(await asyncio.gather(*(self._work(name) for _ in range(workers))))
 
     async def _work(self, name: str) -> int:
@@ -130,50 +120,31 @@ class Poller:
             asked += len(rows)
         return asked
 
-    # --- budget ----------------------------------------------------------------------------------------
-
     def _claim(self, tx: Tx, name: str) -> tuple[list[ShipmentRow], int | None]:
         """Parcels of one call and the call's place in the budget, or neither."""
         size = max(1, self._carriers[name].capabilities.batch_size)
-        known = store.budget_of(tx.conn, name)
-        if not self._may_ask(known, name, tx.now) or not store.accounts_with_due(tx.conn, [name], tx.now):
+        if not self._calls.may_ask(tx.conn, name, tx.now):
+            return [], None
+        if not store.accounts_with_due(tx.conn, [name], tx.now):
             return [], None
         fills_up = round(FILLS_UP_BY / self._pace.speed)
         rows = store.claim_due(tx, name, size, tx.now + HOLD, tx.now + fills_up)
-        token = self._take(tx, name) if rows else None
+        token = self._calls.take(tx, name) if rows else None
         if token is None:
             taking.release(tx, rows, Instant(tx.now + SECOND), set())
             return [], None
         return rows, token
 
-    def _take(self, tx: Tx, name: str) -> int | None:
-        """One call out of the account's budget; None: not now."""
-        token = tx.new_id()
-        before = store.lock_budget(tx, name)
-        taken = budget.take(before, self._limits(name), tx.now, self._day(tx.now), token, tx.now + IN_FLIGHT)
-        if taken is None:
-            return None
-        store.write_budget(tx, name, taken)
-        return token
-
-    def _limits(self, name: str) -> Limits:
-        return Limits.of(self._carriers[name].capabilities)
-
-    def _day(self, now: Instant) -> int:
-        return day_start(now, self._pace.zone)
-
     # --- one call --------------------------------------------------------------------------------------
 
-    async def _batch(self, name: str, rows: Sequence[ShipmentRow], token: int) -> bool:
+    async def _batch(
+        self, name: str, rows: Sequence[ShipmentRow], token: int, *, by_hand: bool = False
+    ) -> bool:
         """One call and what it said. False: the account must be left alone for now."""
         asked = await self._ask(name, rows)
-        error = asked.error
-        if error is not None:
-            self._tell_failure(name, error)
-        elif self._failing.pop(name, None) is not None:
-            log.info("carrier_answers_again", account=name)
-        await self._db.write(lambda tx: self._took(tx, name, token, asked))
-        return not isinstance(error, Throttled | AuthenticationFailed)
+        self._calls.tell(name, asked.error)
+        await self._db.write(lambda tx: self._took(tx, name, token, asked, by_hand=by_hand))
+        return not isinstance(asked.error, Throttled | AuthenticationFailed)
 
     async def _ask(self, name: str, rows: Sequence[ShipmentRow]) -> Asked:
         """Ask for these parcels; halves the batch where the carrier refuses it because of a number.
@@ -185,7 +156,7 @@ class Poller:
         queue = apart(rows)
         paid = True
         while queue:
-            if not paid and not await self._db.write(lambda tx: self._further_call(tx, name)):
+            if not paid and not await self._db.write(lambda tx: self._calls.take_further(tx, name)):
                 break
             part, paid = queue.pop(0), False
             try:
@@ -215,60 +186,16 @@ class Poller:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             return await self._carriers[name].track(list(wanted.values()))
 
-    def _further_call(self, tx: Tx, name: str) -> bool:
-        """One more call of a batch that was refused, out of the budget; it keeps the batch's own place."""
-        limits = self._limits(name)
-        aside = replace(limits, parallel=limits.parallel + 1)
-        taken = budget.take(store.lock_budget(tx, name), aside, tx.now, self._day(tx.now), 0, tx.now)
-        if taken is not None:
-            store.write_budget(tx, name, taken)
-        return taken is not None
-
-    # --- what it came to -------------------------------------------------------------------------------
-
-    def _tell_failure(self, name: str, error: Exception) -> None:
-        """Log when failing begins, or changes; not at each call."""
-        reason = reason_of(error)
-        if self._failing.get(name) == reason:
-            return
-        self._failing[name] = reason
-        if isinstance(error, AuthenticationFailed):
-            log.error("carrier_stopped", account=name, error=reason)
-        else:
-            log.warning("carrier_fails", account=name, error=reason)
-
-    def _took(self, tx: Tx, name: str, token: int, asked: Asked) -> None:
+    def _took(self, tx: Tx, name: str, token: int, asked: Asked, *, by_hand: bool) -> None:
         pace = replace(self._pace, listed=self._carriers[name].capabilities.lists_changes)
         taking.take_in(tx, asked.answered, asked.results, pace, self._announce)
-        error = asked.error
-        if error is None:
-            taking.release(tx, asked.left, Instant(tx.now + SECOND), asked.suspects)
-            accounts.note_ok(tx, name)
-            store.write_budget(tx, name, budget.done(store.lock_budget(tx, name), tx.now, token, well=True))
-            return
-        reason = reason_of(error)[:200]
-        if isinstance(error, Throttled | AuthenticationFailed):
-            # The parcels are not to blame: they are due as soon as the account may ask again.
-            taking.release(tx, asked.left, Instant(tx.now + SECOND), set())
+        if asked.error is None or isinstance(asked.error, Throttled | AuthenticationFailed):
+            # These parcels are not to blame: they are due as soon as the account may ask again.
+            suspects = asked.suspects if asked.error is None else set()
+            taking.release(tx, asked.left, Instant(tx.now + SECOND), suspects)
         else:
-            taking.put_off(tx, asked.left, reason, self._pace)
-        accounts.note_error(tx, name, reason, stop=isinstance(error, AuthenticationFailed))
-        known = store.lock_budget(tx, name)
-        store.write_budget(tx, name, after_failure(known, tx.now, token, error), reason)
-
-
-def after_failure(known: Budget, now: Instant, token: int, error: Exception) -> Budget:
-    """Where an account stands after a failed call."""
-    if isinstance(error, Throttled):
-        return budget.done(budget.slow_down(known, now, error.retry_after_s), now, token, well=False)
-    if isinstance(error, AuthenticationFailed):
-        return budget.done(known, now, token, well=False)
-    return budget.stumble(known, now, token)
-
-
-def reason_of(error: Exception) -> str:
-    """Why a call failed; of an error that is not the contract's own only its kind, it may quote anything."""
-    return error.message if isinstance(error, PluginError) else type(error).__name__
+            taking.put_off(tx, asked.left, reason_of(asked.error)[:200], self._pace)
+        self._calls.ended(tx, name, token, asked.error, by_hand=by_hand)
 
 
 def apart(rows: Sequence[ShipmentRow]) -> list[list[ShipmentRow]]:

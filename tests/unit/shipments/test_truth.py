@@ -8,11 +8,12 @@ import orjson
 import pytest
 
 from hub.access.model import Role
+from hub.accounts import store as accounts
 from hub.db import tables as t
 from hub.kernel.clock import DAY, HOUR, MINUTE
 from hub.kernel.errors import RuleSaysNo
 from hub.sdk.carrier import CarrierCapabilities
-from hub.sdk.errors import NumbersRejected, TemporaryFailure, Throttled
+from hub.sdk.errors import AuthenticationFailed, NumbersRejected, TemporaryFailure, Throttled
 from hub.sdk.tracking import RANK, MoneyStatus, NotTracked, Problem, RelatedNumber, RelationKind, Status
 from hub.shipments import questions, store
 from hub.shipments.poller import FILLS_UP_BY
@@ -300,3 +301,32 @@ def test_a_parcel_with_no_answer_is_not_young(post):
     post.poll()
     assert post.again(row).polled_at is None
     assert post.world.read(store.get, row.id).misses == 1
+
+
+def test_a_key_revoked_in_flight_stops_the_account_whatever_the_other_calls_say(world, monkeypatch):
+    post = Post(world)
+    post.carrier.capabilities = CarrierCapabilities(batch_size=1, calls_per_minute=100, parallel_calls=2)
+    for n in ("1111", "2222"):
+        post.parcel(n)
+        post.says(n, S.ARRIVED)
+    refused = asyncio.Event()
+
+    async def track(numbers):
+        post.carrier.calls.append([n.number for n in numbers])
+        if len(post.carrier.calls) == 1:
+            await refused.wait()  # this call was answered before the key was revoked, and ends last
+            return await answered(numbers)
+        asyncio.get_running_loop().call_later(0.3, refused.set)
+        raise AuthenticationFailed("the key is refused")
+
+    answered = post.carrier.track
+    with monkeypatch.context() as revoked:
+        revoked.setattr(post.carrier, "track", track)
+        post.poll()
+    assert world.read(accounts.get, "carrier", NP).state == "stopped"
+    calls = len(post.carrier.calls)
+    post.poll(HOUR)
+    assert len(post.carrier.calls) == calls
+    world.write(accounts.resume, "carrier", NP)
+    post.poll(2_000)
+    assert {r.status for r in world.rows(t.shipment)} == {"arrived"}
