@@ -137,6 +137,7 @@ class Process:
             ("jobs", self._jobs.tick, self._jobs.look_s),
             ("nightly", self._nightly.tick, 30.0),
             ("poll", self._poller.tick, self._tick_s),
+            ("lists", self._poller.lists.tick, self._tick_s),
         ]
 
     def begin_stop(self) -> None:

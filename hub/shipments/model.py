@@ -32,6 +32,7 @@ from hub.sdk.tracking import (
     RelatedNumber,
     RelationKind,
     Status,
+    Transfer,
 )
 
 MONEY_GUARD = 14 * DAY
@@ -108,6 +109,24 @@ def seen_of(observation: Observation, now: Instant) -> Seen:
     )
 
 
+def observation_of(transfer: Transfer) -> Observation:
+    """A money transfer as an observation of the money line alone."""
+    paid = transfer.paid_out_at is not None
+    return Observation(
+        status=Status.UNKNOWN,
+        raw_code=TRANSFER,
+        raw_text=transfer.transfer_id,
+        clock=transfer.paid_out_at,
+        happened_at=transfer.paid_out_at,
+        facts=Facts(
+            money=MoneyStatus.PAID_OUT if paid else MoneyStatus.COLLECTED,
+            currency=transfer.currency,
+            cod_collected=None if paid else transfer.amount,
+            cod_paid_out=transfer.amount if paid else None,
+        ),
+    )
+
+
 def unite(known: Iterable[Seen], new: Iterable[Seen]) -> dict[str, Seen]:
     """The set of both, by identity; first_seen is the minimum."""
     found: dict[str, Seen] = {}
@@ -156,10 +175,15 @@ def is_same_waybill(made_at: int | None, seen: Seen) -> bool:
 
 
 def merge_facts(ordered: Sequence[Seen]) -> dict[str, Any]:
-    """Field by field the newest that tells anything; related numbers are collected."""
+    """Field by field the newest that tells anything; related numbers are collected.
+
+    The list of money transfers knows more about the money than the tracking of the parcel: it comes last.
+    """
     merged: dict[str, Any] = {}
     related: dict[str, Any] = {}
-    newest_by_seen = sorted(ordered, key=lambda s: (s.order_key[:3], s.first_seen_at, s.identity))
+    newest_by_seen = sorted(
+        ordered, key=lambda s: (s.raw_code == TRANSFER, s.order_key[:3], s.first_seen_at, s.identity)
+    )
     for seen in newest_by_seen:
         told = {k: v for k, v in seen.facts.items() if k != "related"}
         if merged.get("money") == MoneyStatus.PAID_OUT and told.get("money") in _BEFORE_PAYOUT:

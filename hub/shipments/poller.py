@@ -25,6 +25,7 @@ from hub.sdk.tracking import NotTracked, Problem, TrackAnswer, TrackingNumber
 from hub.shipments import store, taking
 from hub.shipments.calls import CALL_TIMEOUT_S, Calls, reason_of
 from hub.shipments.events import Announce, nobody
+from hub.shipments.lists import Lists
 from hub.shipments.service import Pace, Results
 from hub.shipments.store import ShipmentRow
 
@@ -57,6 +58,7 @@ class Poller:
         self._pace = pace
         self._announce = announce
         self._calls = Calls(carriers, pace)
+        self.lists = Lists(db, self._calls, pace, announce)
         self._asking: dict[str, asyncio.Task[int]] = {}
 
     async def tick(self) -> None:
@@ -80,7 +82,7 @@ class Poller:
         under_way = list(self._asking.values())
         for task in under_way:
             task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*under_way, self.lists.stop(), return_exceptions=True)
 
     async def _begin(self) -> list[asyncio.Task[int]]:
         free = [name for name in self._carriers if (t := self._asking.get(name)) is None or t.done()]

@@ -127,6 +127,15 @@ def with_number(conn: Connection, number: str, account: str) -> list[ShipmentRow
     return [ShipmentRow._make(row) for row in conn.execute(query)]
 
 
+_OF_NUMBERS = Lookup(tuple(shipment.c), shipment.c.number)
+
+
+def newest_with_numbers(conn: Connection, numbers: Collection[str], account: str) -> list[ShipmentRow]:
+    """Of each number the parcel of this account that was added last: numbers are given out again."""
+    rows = _sorted([row for row in _OF_NUMBERS.run(conn, numbers) if row[2] == account])
+    return list({row.number: row for row in rows}.values())
+
+
 def add(tx: Tx, row: ShipmentRow) -> None:
     """A new shipment."""
     tx.execute(insert(shipment).values(**row._asdict()))

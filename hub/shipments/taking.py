@@ -152,7 +152,9 @@ def _observed(
         if one.status is Status.UNKNOWN and one.raw_code != TRANSFER:
             _unknown_code(tx, row, one)
     state = merge(seen.values(), cod=row.cod)
-    after = _written(taking, row, state, with_children(state.status, legs), news=bool(fresh))
+    asked = any(s.raw_code != TRANSFER for s in told)
+    status = with_children(state.status, legs)
+    after = _written(taking, row, state, status, news=bool(fresh), asked=asked)
     if not known:
         _look_at_age(taking, after)
     if fresh:
@@ -193,7 +195,10 @@ def table_line(code: str, words: str, now: Instant) -> str:
     return f"{orjson.dumps(code).decode()}: Status.UNKNOWN,  # {words or 'no text'}; first seen {moment(now):%Y-%m-%d}"
 
 
-def _written(taking: _Taking, row: ShipmentRow, state: State, status: Status, *, news: bool) -> ShipmentRow:
+def _written(
+    taking: _Taking, row: ShipmentRow, state: State, status: Status, *, news: bool, asked: bool
+) -> ShipmentRow:
+    """The row as it is now. `asked`: its carrier told where it is, not only where its money is."""
     tx = taking.tx
     facts = state.facts
     money = state.money
@@ -224,9 +229,9 @@ def _written(taking: _Taking, row: ShipmentRow, state: State, status: Status, *,
         final=is_final(status, money, watched.ended_at, tx.now),
         phase=phase,
         next_poll_at=taking.next_poll(watched, phase),
-        polled_at=tx.now,
+        polled_at=tx.now if asked else row.polled_at,
         changed_at=changed_at,
-        misses=0,
+        misses=0 if asked else row.misses,
         problem=problem,
         problem_text=words,
     )
