@@ -17,6 +17,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -280,28 +281,31 @@ def stage_of(parcels: Sequence[tuple[Status, MoneyStatus]], *, cod: bool) -> str
 # --- facts as JSON ---------------------------------------------------------------------------------------
 
 
+_FACTS = tuple(field.name for field in dataclasses.fields(Facts))
+_ALL_FACTS = attrgetter(*_FACTS)
+
+
 def pack(facts: Facts) -> dict[str, Any]:
     """What is told, JSON-able: instants in milliseconds, dates as text; what is not told is absent."""
     packed: dict[str, Any] = {}
-    for field in dataclasses.fields(facts):
-        value = getattr(facts, field.name)
+    for name, value in zip(_FACTS, _ALL_FACTS(facts), strict=True):
         if value is None or value == ():
             continue
-        packed[field.name] = _pack_value(value)
-    if set(packed) == {"currency"}:
+        packed[name] = value if type(value) is int or type(value) is bool else _pack_value(value)
+    if len(packed) == 1 and "currency" in packed:
         return {}
     return packed
 
 
 def _pack_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return text.one_line(str(value), text.SUBJECT)
     if isinstance(value, datetime):
         return instant(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, tuple):
         return sorted([r.number, r.kind.value] for r in value if isinstance(r, RelatedNumber))
-    if isinstance(value, str):
-        return text.one_line(str(value), text.SUBJECT)
     return value
 
 
