@@ -57,6 +57,8 @@ def _wall_clock(value: object) -> datetime | None:
 
 def kyiv_time(value: object) -> datetime | None:
     """Aware UTC of a date field in any of its forms; a day alone is its midnight in Kyiv."""
+    if not value:  # most fields of a parcel that is under way
+        return None
     at = _wall_clock(value)
     return None if at is None else at - _offset(at.year, at.month, at.day, at.hour)
 

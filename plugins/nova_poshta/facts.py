@@ -175,10 +175,12 @@ def _is_hidden(item: Item) -> bool | None:
 
 def minor(value: object) -> int | None:
     """A sum in minor units from int, float or text; None for "", for what is no sum and below zero."""
+    if type(value) is int and 0 <= value < MAX_WHOLE:
+        return value * 100
     if value == "" or value is None or isinstance(value, bool):
         return None
-    if isinstance(value, int) and 0 <= value < MAX_WHOLE:
-        return value * 100
+    if isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) <= 10:
+        return int(value) * 100
     if not isinstance(value, (str, int, float)):
         return None
     amount = parse_decimal(str(value))
