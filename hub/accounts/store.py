@@ -112,11 +112,15 @@ def resume(tx: Tx, kind: str, name: str) -> None:
     tx.execute(update(account).where(account.c.name == name).values(state="active", reason=None))
 
 
-def note_ok(tx: Tx, name: str) -> None:
-    """The account's provider answered; an account that had stopped works again."""
-    tx.execute(
-        update(account).where(account.c.name == name).values(last_ok_at=tx.now, state="active", reason=None)
-    )
+def note_ok(tx: Tx, name: str, *, only_active: bool = False) -> None:
+    """The account's provider answered; an account that had stopped works again.
+
+    only_active  not this one: an answer that was under way when the account stopped proves nothing
+    """
+    statement = update(account).where(account.c.name == name)
+    if only_active:
+        statement = statement.where(account.c.state == "active")
+    tx.execute(statement.values(last_ok_at=tx.now, state="active", reason=None))
 
 
 def note_error(tx: Tx, name: str, message: str, *, stop: bool = False) -> None:

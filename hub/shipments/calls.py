@@ -69,8 +69,7 @@ class Calls:
         """
         known = store.lock_budget(tx, name)
         if error is None:
-            if by_hand or accounts.state(tx.conn, name) == "active":
-                accounts.note_ok(tx, name)
+            accounts.note_ok(tx, name, only_active=not by_hand)
             store.write_budget(tx, name, budget.done(known, tx.now, token, well=True))
             return
         reason = reason_of(error)[:200]

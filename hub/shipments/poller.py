@@ -125,17 +125,13 @@ class Poller:
     def _claim(self, tx: Tx, name: str) -> tuple[list[ShipmentRow], int | None]:
         """Parcels of one call and the call's place in the budget, or neither."""
         size = max(1, self._carriers[name].capabilities.batch_size)
-        if not self._calls.may_ask(tx.conn, name, tx.now):
-            return [], None
         if not store.accounts_with_due(tx.conn, [name], tx.now):
             return [], None
         fills_up = round(FILLS_UP_BY / self._pace.speed)
-        rows = store.claim_due(tx, name, size, tx.now + HOLD, tx.now + fills_up)
-        token = self._calls.take(tx, name) if rows else None
+        token = self._calls.take(tx, name)
         if token is None:
-            taking.release(tx, rows, Instant(tx.now + SECOND), set())
             return [], None
-        return rows, token
+        return store.claim_due(tx, name, size, tx.now + HOLD, tx.now + fills_up), token
 
     # --- one call --------------------------------------------------------------------------------------
 

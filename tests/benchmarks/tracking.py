@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hub.kernel.clock import Instant
-from hub.sdk.tracking import Facts, MoneyStatus, Observation, RelatedNumber, RelationKind, Status
+from hub.sdk.tracking import RANK, Facts, MoneyStatus, Observation, RelatedNumber, RelationKind, Status
+from hub.shipments.events import is_step
 from hub.shipments.model import Seen, State, merge, seen_of, unite
 from plugins.delivery.statuses import STATUSES as DELIVERY
 from plugins.meest.statuses import STATUSES as MEEST
@@ -108,11 +109,12 @@ def differing_histories(
 
     differing  those whose final state depends on the order of telling
     backward   repetitions, told after everything is known, that moved the state: what would be announced twice
+    announced_back  histories whose announcements, told one by one in any order, repeat or go back
     flaps      a state that was left and came back while only known things were told again
     """
     final = state_of or (lambda parts, cod: told_in(parts, cod=cod))
     random_ = random.Random(seed)
-    counted = {"differing": 0, "backward": 0, "flaps": 0}
+    counted = {"differing": 0, "backward": 0, "flaps": 0, "announced_back": 0}
     for n in range(histories):
         carrier = tuple(TABLES)[n % len(TABLES)]
         seen = [seen_of(observation, polled) for observation, polled in carriers_history(random_, carrier)]
@@ -127,7 +129,28 @@ def differing_histories(
         again = [final([seen, random_.choices(seen, k=k)], cod) for k in (1, len(seen))]
         counted["backward"] += any(state != states[0] for state in again)
         counted["flaps"] += again[0] != again[1]
+        told = seen + random_.choices(seen, k=len(seen))
+        random_.shuffle(told)
+        counted["announced_back"] += not goes_forward(announcements(told, cod=cod))
     return {"histories": histories, "carriers": len(TABLES), **counted}
+
+
+def announcements(told: Sequence[Seen], *, cod: bool) -> list[Status]:
+    """What customers would be told while one observation after the other is taken in."""
+    known: dict[str, Seen] = {}
+    announced: list[Status] = []
+    for one in told:
+        known = unite(known.values(), [one])
+        status = merge(known.values(), cod=cod).status
+        if is_step(status, announced[-1] if announced else ""):
+            announced.append(status)
+    return announced
+
+
+def goes_forward(announced: Sequence[Status]) -> bool:
+    """Nothing is told twice, and nothing that is behind what was told."""
+    ranks = [RANK[status] for status in announced]
+    return ranks == sorted(set(ranks))
 
 
 def measure(histories: int = 5_000, seed: int = 20261122) -> dict[str, Any]:
