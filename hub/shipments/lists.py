@@ -100,7 +100,7 @@ class Lists:
 
     async def stop(self) -> None:
         """Give up what is under way: it is read again from where it began."""
-        under_way = list(self._reading.values())
+        under_way = [task for task in self._reading.values() if not task.done()]
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)

@@ -79,7 +79,7 @@ class Poller:
 
     async def stop(self) -> None:
         """Give up what is under way: its parcels fall due again when their claim runs out."""
-        under_way = list(self._asking.values())
+        under_way = [task for task in self._asking.values() if not task.done()]
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, self.lists.stop(), return_exceptions=True)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import accumulate
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -37,12 +38,13 @@ from hub import __version__
 from hub.access.model import May
 from hub.accounts import store as accounts
 from hub.accounts.store import AccountRecord
-from hub.db.tables import outbox, shipment, task, team
+from hub.db.tables import outbox, task, team
 from hub.db.writer import SIZES
-from hub.kernel.clock import SECOND
+from hub.kernel.clock import SECOND, Instant
 from hub.kernel.errors import Unavailable
 from hub.web.api.registry import authenticate
 from hub.web.context import SERVICES, Network, Services
+from hub.web.parcel_metrics import ParcelMetrics
 from hub.web.problems import problem
 
 KEPT_S = 5.0
@@ -64,11 +66,10 @@ class Standing:
     outbox_due_at: int | None = None
     tasks: tuple[tuple[str, str, int, int], ...] = ()
     teams: tuple[str, ...] = ()
-    shipments: tuple[tuple[str, int], ...] = ()
 
 
 def read_standing(conn: Connection, now: int) -> Standing:
-    """Six small queries, each along an index or over a small table."""
+    """Some small queries, each along an index or over a small table."""
     channels = accounts.all_accounts(conn, "channel")
     carriers = accounts.all_accounts(conn, "carrier")
     count = func.count()
@@ -80,7 +81,6 @@ def read_standing(conn: Connection, now: int) -> Standing:
         .where(task.c.state.in_(OPEN_TASKS))
         .group_by(task.c.team_id, task.c.state)
     )
-    followed = select(shipment.c.phase, count).where(shipment.c.next_poll_at.is_not(None))
     teams = {row.id: row.name for row in conn.execute(select(team.c.id, team.c.name))}
     by_lane = (outbox.c.lane, outbox.c.state)
     effects = [*conn.execute(waiting.group_by(*by_lane)), *conn.execute(stuck.group_by(*by_lane))]
@@ -91,7 +91,6 @@ def read_standing(conn: Connection, now: int) -> Standing:
         outbox_due_at=conn.execute(due).scalar_one_or_none(),
         tasks=tuple((teams[row[0]], row[1], row[2], row[3]) for row in conn.execute(tasks)),
         teams=tuple(teams.values()),
-        shipments=tuple((row[0], row[1]) for row in conn.execute(followed.group_by(shipment.c.phase))),
     )
 
 
@@ -105,8 +104,10 @@ class Metrics:
     _standing: Standing | None = None
     _read_at: float = -KEPT_S
     _reachable: bool = True
+    _parcels: ParcelMetrics = field(init=False)
 
     def __post_init__(self) -> None:
+        self._parcels = ParcelMetrics(ZoneInfo(self.services.loaded.settings.hub.timezone))
         ProcessCollector(registry=self._registry)
         scribe = self.services.door.scribe
         if scribe is not None:
@@ -120,11 +121,15 @@ class Metrics:
             self._read_at = now
             at = self.services.clock.now()
             try:
-                self._standing = await self.services.db.read(lambda conn: read_standing(conn, at))
+                self._standing = await self.services.db.read(lambda conn: self._read(conn, at))
                 self._reachable = True
             except Unavailable:
                 self._standing, self._reachable = None, False
         return generate_latest(self._registry)
+
+    def _read(self, conn: Connection, at: Instant) -> Standing:
+        self._parcels.read(conn, at)
+        return read_standing(conn, at)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is known beforehand: registering must not read anything."""
@@ -139,6 +144,7 @@ class Metrics:
         if self._standing is not None:
             yield from of_accounts(self._standing)
             yield from of_work(self._standing)
+            yield from self._parcels.families()
 
     def _writer(self) -> Iterator[Metric]:
         """The two that write: this process's writer, and the scribe where there is one."""
@@ -213,7 +219,7 @@ def of_accounts(standing: Standing) -> Iterator[Metric]:
 
 
 def of_work(standing: Standing) -> Iterator[Metric]:
-    """What is open: tasks, effects, parcels."""
+    """What is open: tasks, effects."""
     tasks = GaugeMetricFamily("hub_tasks", "open tasks", labels=("team", "state"))
     oldest = GaugeMetricFamily(
         "hub_task_oldest_waiting_seconds", "age of the oldest task that nobody has", labels=("team",)
@@ -230,10 +236,7 @@ def of_work(standing: Standing) -> Iterator[Metric]:
         effects.add_metric((lane, state), number)
     due_at = standing.outbox_due_at
     late = max(0.0, (standing.at - due_at) / SECOND) if due_at is not None else 0.0
-    parcels = GaugeMetricFamily("hub_shipments", "parcels that are followed", labels=("phase",))
-    for phase, number in standing.shipments:
-        parcels.add_metric((phase,), number)
-    yield from (tasks, oldest, effects, parcels)
+    yield from (tasks, oldest, effects)
     yield _gauge("hub_outbox_oldest_due_seconds", "how late the most overdue effect is", late)
 
 
