@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+from pydantic import SecretStr
 
 from hub.cli.frame import FINDING, config_option, fail, guarded, json_option
 
 if TYPE_CHECKING:
     from hub.app import Accounts
+    from hub.loader import Plugins
     from hub.sdk.carrier import Carrier
-    from hub.sdk.tracking import Recognition
+    from hub.sdk.tracking import Likeness, Recognition
     from hub.shipments.model import Seen
 
 
@@ -79,6 +81,9 @@ def _carrier(wanted: str | None, number: str, config: str | None) -> tuple[Propo
         carrier = _public(name, plugins, accounts)
         if carrier is not None:
             carriers.setdefault(name, carrier)
+    missing = _missing(plugins, accounts, carriers)
+    if wanted in missing:
+        fail(_set_up(str(wanted), plugins))
     if wanted is not None and wanted not in carriers:
         fail(f"no carrier {wanted}: there are {', '.join(sorted(carriers)) or 'none'}")
     plugin_of = {one.name: one.plugin for one in accounts.settings}
@@ -87,15 +92,27 @@ def _carrier(wanted: str | None, number: str, config: str | None) -> tuple[Propo
         for name, carrier in carriers.items()
         if wanted in (None, name)
     ]
-    return (proposals[0] if wanted is not None else _whose(number, proposals)), accounts
+    if wanted is not None:
+        return proposals[0], accounts
+    without = {name: carrier.looks_like(number).likeness for name, carrier in missing.items()}
+    return _whose(number, proposals, without, plugins), accounts
 
 
-def _whose(number: str, proposals: Sequence[Proposal]) -> Proposal:
-    """The only carrier that this can be; several accounts of one carrier are as good as each other."""
+def _whose(
+    number: str, proposals: Sequence[Proposal], without: Mapping[str, Likeness], plugins: Plugins
+) -> Proposal:
+    """The only carrier that this can be; several accounts of one carrier are as good as each other.
+
+    without  how much it looks like a number of carriers that are installed and have no account here
+    """
     from hub.sdk.tracking import Likeness  # noqa: PLC0415
 
-    found = [one for one in proposals if one.seen.likeness is Likeness.SURE]
-    found = found or [one for one in proposals if one.seen.likeness is Likeness.PERHAPS]
+    found: list[Proposal] = []
+    for likeness in (Likeness.SURE, Likeness.PERHAPS):
+        found = found or [one for one in proposals if one.seen.likeness is likeness]
+        alike = [name for name, looks in without.items() if looks is likeness]
+        if alike and not found:
+            fail(f"{number} looks like {_title(alike[0], plugins)}'s: {_set_up(alike[0], plugins)}")
     if not found:
         said = [one.seen.warning for one in proposals if one.seen.warning]
         names = ", ".join(sorted(one.name for one in proposals))
@@ -103,6 +120,43 @@ def _whose(number: str, proposals: Sequence[Proposal]) -> Proposal:
     if len({one.plugin for one in found}) > 1:
         fail(f"{number} could be of {' or '.join(one.words() for one in found)}: name one with --carrier")
     return found[0]
+
+
+def _title(name: str, plugins: Plugins) -> str:
+    return plugins.carriers[name].title.get("en", name)
+
+
+def _set_up(name: str, plugins: Plugins) -> str:
+    """What to add to the settings, so that this carrier can be asked."""
+    fields = plugins.carriers[name].settings.model_fields
+    keys = [key for key, field in fields.items() if field.is_required() or field.annotation is SecretStr]
+    return f'add an account, [carriers.{name}] with plugin = "{name}" and {", ".join(keys) or "nothing else"}'
+
+
+def _without_account(name: str, plugins: Plugins, accounts: Accounts) -> Carrier | None:
+    """An installed carrier that has no account: it recognises its numbers, and is asked for nothing else."""
+    from hub.accounts.host import AccountHost  # noqa: PLC0415
+    from hub.kernel.clock import SystemClock  # noqa: PLC0415
+
+    kind = plugins.carriers[name]
+    host = AccountHost(name, SystemClock())
+    accounts.hosts.append(host)
+    required = {key: field for key, field in kind.settings.model_fields.items() if field.is_required()}
+    filled: dict[str, Any] = {
+        key: SecretStr("-") if f.annotation is SecretStr else "-" for key, f in required.items()
+    }
+    try:
+        return kind.create(name, kind.settings.model_construct(**filled), host)
+    except Exception:  # noqa: BLE001 - a plugin's boundary: one that cannot be built proposes nothing
+        return None
+
+
+def _missing(plugins: Plugins, accounts: Accounts, carriers: Mapping[str, Carrier]) -> dict[str, Carrier]:
+    """Carriers that are installed and have no account here."""
+    known = {account.plugin for account in accounts.settings if account.kind == "carrier"}
+    names = [name for name in plugins.carriers if name not in carriers and name not in known]
+    built = {name: _without_account(name, plugins, accounts) for name in names}
+    return {name: carrier for name, carrier in built.items() if carrier is not None}
 
 
 def _public(name: str, plugins: Any, accounts: Accounts) -> Carrier | None:

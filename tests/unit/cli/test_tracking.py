@@ -118,3 +118,23 @@ def test_a_failing_carrier_is_a_finding_and_a_sentence(folder, carrier, fault):
 def test_wrong_use_says_what_there_is(folder, carrier, words, says):
     assert says in folder.hub("track", *words, code=2).err
     assert carrier.asked == []
+
+
+@pytest.mark.parametrize(
+    ("number", "title", "keys"),
+    [
+        ("UB123456785UA", "Ukrposhta", "bearer_tracking"),
+        ("MYCV123456789UA", "Meest", "username, password"),
+    ],
+)
+def test_a_carrier_that_is_installed_and_not_set_up_is_proposed_too(folder, carrier, number, title, keys):
+    said = folder.hub("track", number, code=2).err
+    assert title in said
+    assert f"add an account, [carriers.{title.lower()}]" in said
+    assert keys in said
+    assert carrier.asked == []
+
+
+def test_a_named_carrier_that_is_not_set_up_says_what_is_missing(folder, carrier):
+    said = folder.hub("track", NUMBER, "--carrier", "ukrposhta", code=2).err
+    assert said.startswith("add an account, [carriers.ukrposhta]")
