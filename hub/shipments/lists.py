@@ -29,7 +29,7 @@ from hub.shipments import finding, positions, store, taking
 from hub.shipments.calls import CALL_TIMEOUT_S, Calls, reason_of
 from hub.shipments.events import Announce, nobody
 from hub.shipments.model import observation_of
-from hub.shipments.planner import is_night
+from hub.shipments.planner import Hours
 from hub.shipments.positions import Position
 from hub.shipments.service import Pace, Results
 
@@ -62,6 +62,14 @@ RHYTHM = {
     Kind.DOCUMENTS: Rhythm(30 * MINUTE, 2 * HOUR, 3 * DAY, DAY),
     Kind.TRANSFERS: Rhythm(2 * HOUR, 6 * HOUR, 14 * DAY, 2 * DAY),
 }
+
+
+def wait_of(rhythm: Rhythm, now: Instant, hours: Hours) -> int:
+    """Milliseconds until a list is read again; the day begins with fresh statuses, as `planner` has it."""
+    if not hours.night:
+        return rhythm.day
+    return min(rhythm.night, max(MINUTE, hours.fresh_from_at - now))
+
 
 Page = Changes | Documents | Transfers
 
@@ -197,11 +205,9 @@ class Lists:
         reached = mine.taken_at
         if isinstance(page, Changes) and page.until is not None:
             reached = min(reached, instant(page.until))
-        rhythm = RHYTHM[Kind(mine.kind)]
-        every = rhythm.night if is_night(tx.now, self._pace.zone) else rhythm.day
         behind = mine.taken_at - reached > MINUTE and reached > mine.reached_at
-        wait = 0 if behind else round(every / self._pace.speed)
-        positions.move(tx, mine, max(reached, mine.reached_at), tx.now + wait)
+        wait = 0 if behind else wait_of(RHYTHM[Kind(mine.kind)], tx.now, Hours.at(tx.now, self._pace.zone))
+        positions.move(tx, mine, max(reached, mine.reached_at), tx.now + round(wait / self._pace.speed))
 
     def _later(self, tx: Tx, mine: Position, wait: int, reason: str | None = None) -> None:
         positions.put_off(tx, mine, tx.now + round(wait / self._pace.speed), reason)

@@ -1,6 +1,7 @@
 """`make bench`: the figures of the project, side by side in one run, medians with spread.
 
-    python -m tests.benchmarks [intake|start|tracking|fairness|open_loop|processes|claims|freed|boards ...]
+    python -m tests.benchmarks [intake|start|tracking|fairness|open_loop|processes|claims|freed|boards|
+                                answers|parcels|week ...]
                                [--database postgresql] [--histories N] [--quick] [--json]
 
 Absolute rates are those of the machine; the ratios are what counts. Exit code 1 where a must is missed.
@@ -14,6 +15,7 @@ import sys
 from typing import Any
 
 from tests.benchmarks import (
+    answers,
     boards,
     claims,
     fairness,
@@ -21,9 +23,11 @@ from tests.benchmarks import (
     intake,
     load,
     open_loop,
+    parcels,
     processes,
     start,
     tracking,
+    week,
 )
 
 NEED_WRK = frozenset({"intake", "open_loop", "processes"})
@@ -35,13 +39,13 @@ def main() -> int:
     parser.add_argument(
         "names", nargs="*", metavar="NAME",
         help="intake, start, tracking, fairness (these by default), open_loop, processes (PostgreSQL alone), "
-        "claims, freed, boards",
+        "claims, freed, boards, answers, parcels, week",
     )  # fmt: skip
     parser.add_argument(
         "--database",
         choices=["sqlite", "postgresql"],
         default="sqlite",
-        help="where intake, open_loop, claims, freed and boards store",
+        help="where intake, open_loop, claims, freed, boards and parcels store",
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument(
@@ -71,8 +75,22 @@ def run(
     if "tracking" in names:
         results["tracking"] = tracking.measure(500 if quick else 5_000)
         all_carriers = results["tracking"]["all_carriers"]
-        wrong = sum(all_carriers[key] for key in ("differing", "backward", "flaps"))
+        wrong = sum(all_carriers[key] for key in ("differing", "backward", "flaps", "announced_back"))
         missed += ["tracking"] if results["tracking"]["differing"] or wrong else []
+    if "answers" in names:
+        found = results["answers"] = answers.measure(15 if quick else 60)
+        missed += ["answers"] if found["ratio"] > found["must"] else []
+    if "parcels" in names:
+        way = results["whole_way"] = parcels.whole_way(5 if quick else 20, 3 if quick else 7)
+        missed += ["whole_way"] if way["usual"]["ratio"] > way["must"] else []
+        kept = parcels.database(database, 50_000 if quick else 1_000_000, 3 if quick else 7)
+        results["parcels_database"] = kept
+        slow = max(kept["pick"]["ratio"], kept["write_back"]["ratio"]) > kept["must"]
+        missed += ["parcels_database"] if slow else []
+    if "week" in names:
+        found = results["week"] = week.measure(20_000 if quick else 1_000_000, 1.0 if quick else 7.0, 10)
+        bad = found["late"] or found["over_budget"] or found["fewer_calls"] < found["must"]
+        missed += ["week"] if bad else []
     if "fairness" in names:
         found = results["fairness"] = fairness.measure(histories or (200 if quick else 1_000))
         uneven = found["largest"] > fairness.MUST_DISTANCE

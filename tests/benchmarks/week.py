@@ -26,7 +26,7 @@ from hub.kernel.clock import DAY, HOUR, MINUTE, SECOND, Instant, moment, parse_r
 from hub.sdk.tracking import MoneyStatus, Status
 from hub.shipments import budget
 from hub.shipments.budget import Budget, Limits
-from hub.shipments.lists import RHYTHM, Kind
+from hub.shipments.lists import RHYTHM, Kind, wait_of
 from hub.shipments.planner import Hours, Phase, Watched, day_start, is_night, next_of, phase_of, target_of
 from hub.shipments.poller import FILLS_UP_BY
 
@@ -167,7 +167,7 @@ class Week:
             day_at = day_start(now, KYIV)
             for account in self.accounts:
                 if account.kind.listed:
-                    self._list(account, now, day_at, night=night)
+                    self._list(account, now, day_at, hours)
                 if account.due[0][0] <= now:
                     self._ask(account, now, hours, day_at)
             now = Instant(now + TICK)
@@ -196,12 +196,11 @@ class Week:
                 account.asked[n] = now
             self.polls += len(batch)
 
-    def _list(self, account: Account, now: Instant, day_at: int, *, night: bool) -> None:
+    def _list(self, account: Account, now: Instant, day_at: int, hours: Hours) -> None:
         """A carrier that lists what changed: one call keeps all statuses of the account fresh."""
         if account.list_at > now or not self._may_call(account, now, day_at):
             return
-        rhythm = RHYTHM[Kind.CHANGES]
-        account.list_at = now + (rhythm.night if night else rhythm.day)
+        account.list_at = now + wait_of(RHYTHM[Kind.CHANGES], now, hours)
         moving = int(MIX[0][0] * len(account.of))
         self._aged(account.kind.name, Phase.MOVING, account.listed_at, now, moving)
         account.listed_at = now

@@ -159,7 +159,7 @@ def test_each_carriers_table_is_part_of_the_generated_histories():
 def test_histories_of_all_carriers_shuffled_and_repeated_give_one_state():
     told = differing_histories(400, seed=7)
     assert told["histories"] == 400
-    assert (told["differing"], told["backward"], told["flaps"]) == (0, 0, 0)
+    assert (told["differing"], told["backward"], told["flaps"], told["announced_back"]) == (0, 0, 0, 0)
 
 
 def test_the_measure_of_histories_can_fail():

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -9,7 +10,7 @@ from hub.accounts import store as accounts
 from hub.contacts import store as contacts
 from hub.contacts.model import PHONE, IdentityKey, Person
 from hub.db import tables as t
-from hub.kernel.clock import DAY, HOUR, MINUTE, instant, moment
+from hub.kernel.clock import DAY, HOUR, MINUTE, instant, moment, parse_rfc3339
 from hub.orders.model import Payment
 from hub.sdk.carrier import CarrierCapabilities
 from hub.sdk.errors import AuthenticationFailed, PermanentFailure, TemporaryFailure, Throttled
@@ -26,7 +27,8 @@ from hub.sdk.tracking import (
     Transfers,
 )
 from hub.shipments import positions, service
-from hub.shipments.lists import Kind, offered
+from hub.shipments.lists import RHYTHM, Kind, offered, wait_of
+from hub.shipments.planner import Hours
 from tests.unit.shipments.post import NP, Post, Scripted
 
 S, M = Status, MoneyStatus
@@ -132,6 +134,18 @@ def test_the_next_list_begins_a_little_before_the_end_of_the_last(changes):
     assert instant(first) == begun - 2 * HOUR - 10 * MINUTE
     assert instant(second) == begun - 10 * MINUTE
     assert instant(until) == changes.world.clock.now()
+
+
+@pytest.mark.parametrize(
+    ("now", "wait"),
+    [
+        ("2026-03-02T12:00:00+02:00", 13), ("2026-03-02T23:00:00+02:00", 50), ("2026-03-03T06:20:00+02:00", 25),
+        ("2026-03-03T06:44:50+02:00", 1), ("2026-03-03T06:45:00+02:00", 13),
+    ],
+)  # fmt: skip
+def test_the_day_begins_with_a_fresh_list(now, wait):
+    at = parse_rfc3339(now)
+    assert wait_of(RHYTHM[Kind.CHANGES], at, Hours.at(at, ZoneInfo("Europe/Kyiv"))) == wait * MINUTE
 
 
 def test_pages_are_read_to_the_end_and_the_position_moves_with_the_last_one(changes):
