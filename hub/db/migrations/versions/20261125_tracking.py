@@ -23,6 +23,8 @@ def upgrade() -> None:
         batch.add_column(sa.Column("made_at", sa.BigInteger(), nullable=True))
     # What was known before this counts as announced.
     op.execute("UPDATE shipment SET announced = status, announced_money = money_status")
+    # "silent" is backing off now; those that nobody asks for any more have given up.
+    op.execute("UPDATE shipment SET phase = 'given_up' WHERE phase = 'silent' AND next_poll_at IS NULL")
     op.drop_index("ix_shipment_due", "shipment")
     op.create_index(
         "ix_shipment_due", "shipment", ["account", "next_poll_at"], sqlite_where=DUE, postgresql_where=DUE
