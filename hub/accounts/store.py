@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, literal_column, null, select, update
 from sqlalchemy.engine import Connection
 
+from hub.db.prepared import Prepared
 from hub.db.tables import account, rejection
 from hub.db.tx import Tx
 from hub.kernel.errors import NotFound, RuleSaysNo
@@ -117,10 +118,19 @@ def note_ok(tx: Tx, name: str, *, only_active: bool = False) -> None:
 
     only_active  not this one: an answer that was under way when the account stopped proves nothing
     """
-    statement = update(account).where(account.c.name == name)
-    if only_active:
-        statement = statement.where(account.c.state == "active")
-    tx.execute(statement.values(last_ok_at=tx.now, state="active", reason=None))
+    (_OK_IF_ACTIVE if only_active else _OK).run(tx.conn, which=name, at=tx.now)
+
+
+_OK = Prepared(
+    update(account)
+    .where(account.c.name == bindparam("which"))
+    .values(last_ok_at=bindparam("at"), state=literal_column("'active'"), reason=null())
+)
+_OK_IF_ACTIVE = Prepared(
+    update(account)
+    .where(account.c.name == bindparam("which"), account.c.state == literal_column("'active'"))
+    .values(last_ok_at=bindparam("at"))
+)
 
 
 def note_error(tx: Tx, name: str, message: str, *, stop: bool = False) -> None:

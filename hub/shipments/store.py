@@ -7,11 +7,12 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.engine import Connection
 
 from hub.db.bulk import bulk_update
 from hub.db.lookup import Lookup
+from hub.db.prepared import Prepared
 from hub.db.rows import ObservationRow
 from hub.db.tables import (
     call_budget,
@@ -202,10 +203,17 @@ def claim_due(
     return [ShipmentRow._make(row) for row in rows]
 
 
+_SOONEST = Prepared(
+    select(func.min(shipment.c.next_poll_at)).where(
+        shipment.c.account == bindparam("name"), shipment.c.next_poll_at.is_not(None)
+    )
+)
+
+
 def accounts_with_due(conn: Connection, names: Collection[str], until: int) -> list[str]:
     """Which of these accounts have a parcel that is due."""
-    query = select(shipment.c.id).where(shipment.c.next_poll_at <= until).limit(1)
-    return [n for n in names if conn.execute(query.where(shipment.c.account == n)).first() is not None]
+    soonest = {name: _SOONEST.run(conn, name=name).fetchone()[0] for name in names}
+    return [name for name, at in soonest.items() if at is not None and at <= until]
 
 
 _SEEN = Lookup(
@@ -286,27 +294,40 @@ _MAKE_BUDGET = text(
 )
 
 
+_BUDGET = Prepared(select(call_budget).where(call_budget.c.account == bindparam("name")))
+_LOCKED_BUDGET = Prepared(
+    select(call_budget).where(call_budget.c.account == bindparam("name")).with_for_update()
+)
+_WRITTEN = (
+    "window_at", "used", "recent", "flights", "pace", "paced_at", "paused_until_at", "slowdowns", "reason",
+)  # fmt: skip
+_WRITE_BUDGET = Prepared(
+    update(call_budget)
+    .where(call_budget.c.account == bindparam("name"))
+    .values({column: bindparam(f"new_{column}") for column in _WRITTEN})
+)
+
+
 def lock_budget(tx: Tx, account: str) -> Budget:
     """Where an account stands, locked until the transaction ends."""
-    query = select(call_budget).where(call_budget.c.account == account).with_for_update()
-    row = tx.execute(query).one_or_none()
+    row = _LOCKED_BUDGET.run(tx.conn, name=account).fetchone()
     if row is None:
         tx.execute(_MAKE_BUDGET, {"account": account})
-        row = tx.execute(query).one()
+        row = _LOCKED_BUDGET.run(tx.conn, name=account).fetchone()
     return _budget(row)
 
 
 def budget_of(conn: Connection, account: str) -> Budget:
     """Where an account stands, for reading."""
-    row = conn.execute(select(call_budget).where(call_budget.c.account == account)).one_or_none()
+    row = _BUDGET.run(conn, name=account).fetchone()
     return Budget() if row is None else _budget(row)
 
 
 def _budget(row: Any) -> Budget:
+    _, day_at, used, paused_until_at, slowdowns, _, recent, flights, pace, paced_at = row
     return Budget(
-        row.window_at, row.used, _pairs(row.recent), _pairs(row.flights), row.pace, row.paced_at or 0,
-        row.paused_until_at, row.slowdowns,
-    )  # fmt: skip
+        day_at, used, _pairs(recent), _pairs(flights), pace, paced_at or 0, paused_until_at, slowdowns
+    )
 
 
 def _pairs(stored: str) -> tuple[tuple[int, int], ...]:
@@ -315,18 +336,16 @@ def _pairs(stored: str) -> tuple[tuple[int, int], ...]:
 
 def write_budget(tx: Tx, account: str, budget: Budget, reason: str | None = None) -> None:
     """Write what was decided under the lock."""
-    tx.execute(
-        update(call_budget)
-        .where(call_budget.c.account == account)
-        .values(
-            window_at=budget.day_at,
-            used=budget.used_today,
-            recent=orjson.dumps(budget.recent).decode(),
-            flights=orjson.dumps(budget.flights).decode(),
-            pace=budget.pace,
-            paced_at=budget.paced_at,
-            paused_until_at=budget.paused_until_at,
-            slowdowns=budget.slowdowns,
-            reason=reason,
-        )
+    _WRITE_BUDGET.run(
+        tx.conn,
+        name=account,
+        new_window_at=budget.day_at,
+        new_used=budget.used_today,
+        new_recent=orjson.dumps(budget.recent).decode(),
+        new_flights=orjson.dumps(budget.flights).decode(),
+        new_pace=budget.pace,
+        new_paced_at=budget.paced_at,
+        new_paused_until_at=budget.paused_until_at,
+        new_slowdowns=budget.slowdowns,
+        new_reason=reason,
     )
