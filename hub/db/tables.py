@@ -971,6 +971,23 @@ Index(
     sqlite_where=shipment.c.next_poll_at.is_not(None),
     postgresql_where=shipment.c.next_poll_at.is_not(None),
 )
+# Each concern of the list of parcels: the words are those of `hub.shipments.listing`.
+for _name, _where, _columns in (
+    ("ix_shipment_waiting", "status = 'arrived'", ("happened_at", "id")),
+    ("ix_shipment_storage", "paid_storage_at IS NOT NULL AND NOT final", ("paid_storage_at", "id")),
+    (
+        "ix_shipment_money_due",
+        "status = 'delivered' AND money_status IN ('collected', 'expected', 'unknown')",
+        ("id",),
+    ),
+    ("ix_shipment_loose", "order_id IS NULL AND parent_id IS NULL", ("id",)),
+):
+    Index(
+        _name,
+        *(shipment.c[one] for one in _columns),
+        sqlite_where=text(_where),
+        postgresql_where=text(_where),
+    )
 
 observation = Table(
     "observation",
@@ -991,6 +1008,12 @@ observation = Table(
     comment="what a carrier said, each once; the shipment's state is a function of their set",
 )
 Index("ix_observation_shipment", observation.c.shipment_id)
+Index(
+    "ix_observation_unknown",
+    observation.c.shipment_id,
+    sqlite_where=text("status = 'unknown'"),
+    postgresql_where=text("status = 'unknown'"),
+)
 
 raw_document = Table(
     "raw_document",
