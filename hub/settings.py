@@ -47,6 +47,11 @@ class HubSection(Section):
     timezone: str = Field("Europe/Kyiv", description="zone in which times are shown and shifts are meant")
     region: str = Field("UA", pattern="^[A-Z]{2}$", description="country of telephone numbers without a code")
     currency: str = Field("UAH", pattern="^[A-Z]{3}$", description="currency of orders")
+    shop_name: str = Field(
+        "",
+        max_length=100,
+        description="name of the shop on the tracking pages and in the notices of customers",
+    )
     data_dir: str = Field("var", description="folder of blobs and locks")
     plugins_dir: str = Field("", description="folder of plugins of your own; empty: none")
     secret_key_file: str = Field("config/secret.key", description="key file that `hub init` makes")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
@@ -75,6 +76,7 @@ def open_engine(url: URL, *, writes: bool, pool_size: int = READERS) -> Engine:
             max_overflow=0,
             connect_args={"check_same_thread": False, "timeout": 5.0, "cached_statements": 256},
         )
+        engine.dialect.statement_compiler = _Hinted
         _prepare_sqlite(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
         return engine
     engine = create_engine(
@@ -96,6 +98,13 @@ def open_engine(url: URL, *, writes: bool, pool_size: int = READERS) -> Engine:
     if writes:
         _prepare_writer(engine)
     return engine
+
+
+class _Hinted(SQLiteCompiler):
+    """Writes `with_hint(table, "INDEXED BY ...", "sqlite")`, which SQLAlchemy knows of other databases only."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        return text
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, literal_column, or_, select, true
+from sqlalchemy import Select, and_, exists, func, literal_column, or_, select, union_all
 from sqlalchemy.engine import Connection
 
 from hub.contacts import store as contacts
@@ -93,14 +93,21 @@ class Found:
 # The conditions of partial indexes are written as in the migration, with nothing bound: SQLite uses such an
 # index only where the question holds the same words.
 
-IS_WAITING = literal_column("shipment.status = 'arrived'")
-HAS_STORAGE = literal_column("shipment.paid_storage_at IS NOT NULL AND NOT shipment.final")
-MONEY_DUE = literal_column(
+IS_WAITING: Any = literal_column("shipment.status = 'arrived'")
+HAS_STORAGE: Any = literal_column("shipment.paid_storage_at IS NOT NULL AND NOT shipment.final")
+MONEY_DUE: Any = literal_column(
     "shipment.status = 'delivered' AND shipment.money_status IN ('collected', 'expected', 'unknown')"
 )
-IS_LOOSE = literal_column("shipment.order_id IS NULL AND shipment.parent_id IS NULL")
-IS_UNKNOWN = literal_column("observation.status = 'unknown'")
+IS_LOOSE: Any = literal_column("shipment.order_id IS NULL AND shipment.parent_id IS NULL")
+IS_UNKNOWN: Any = literal_column("observation.status = 'unknown'")
 OUTBOUND = "outbound"
+RECENT = 2 * DAY
+_INDEX = {
+    Concern.WAITING: "ix_shipment_waiting",
+    Concern.STORAGE: "ix_shipment_storage",
+    Concern.MONEY: "ix_shipment_money_due",
+    Concern.LOOSE: "ix_shipment_loose",
+}
 _BACK = (Status.REFUSED, Status.RETURNING)
 _SILENT = ("quiet", "silent", "given_up")
 
@@ -127,16 +134,28 @@ def condition(concern: Concern, days: int | None, now: Instant) -> Any:
     return and_(c.id.in_(odd), newest)
 
 
-def _key(concern: Concern | None) -> Any:
-    """By what the list is ordered besides the id: the most urgent first; None: the newest first."""
-    if concern is Concern.WAITING:
-        return shipment.c.happened_at
-    return shipment.c.paid_storage_at if concern is Concern.STORAGE else None
+def _key(wanted: Wanted) -> tuple[Any, bool]:
+    """By what the list is ordered before the id, and whether it ascends: the most urgent first, else the newest."""
+    if wanted.concern is Concern.WAITING:
+        return shipment.c.happened_at, True
+    if wanted.concern is Concern.STORAGE:
+        return shipment.c.paid_storage_at, True
+    if wanted.concern is None and wanted.responsible_id is not None:
+        return shipment.c.order_id, False  # along the index of a person's orders
+    return None, False
+
+
+def _index(wanted: Wanted, now: Instant) -> str | None:
+    """The index that SQLite has to walk along, where its planner would rather sort."""
+    if wanted.concern is not None:
+        return _INDEX.get(wanted.concern)
+    recent = wanted.updated_since is not None and now - wanted.updated_since <= RECENT
+    return "ix_shipment_updated" if recent and wanted.responsible_id is None else None
 
 
 def filtered(wanted: Wanted, now: Instant) -> Select[Any]:
     """The question without order and page."""
-    c = shipment.c
+    c, other = shipment.c, orders.alias()
     query = select(shipment)
     if wanted.concern is not None:
         query = query.where(condition(wanted.concern, wanted.days, now))
@@ -154,33 +173,46 @@ def filtered(wanted: Wanted, now: Instant) -> Select[Any]:
     if wanted.updated_since is not None:
         query = query.where(c.updated_at >= wanted.updated_since)
     if wanted.responsible_id is not None:
-        own = select(orders.c.id).where(orders.c.responsible_id == wanted.responsible_id)
-        query = query.where(c.order_id.in_(own))
+        query = query.join(orders, orders.c.id == c.order_id)
+        query = query.where(orders.c.responsible_id == wanted.responsible_id)
     if wanted.text:
         number = re.sub(r"[\s-]", "", wanted.text).upper()
-        of_order = select(orders.c.id).where(orders.c.number == wanted.text.lstrip("#№ "))
-        query = query.where(or_(c.number == number, c.order_id.in_(of_order)))
-    return query
+        same, of_order = shipment.alias(), shipment.alias()
+        named = select(other.c.id).where(other.c.number == wanted.text.lstrip("#№ "))
+        either = union_all(
+            select(same.c.id).where(same.c.number == number),
+            select(of_order.c.id).where(of_order.c.order_id.in_(named)),
+        )
+        query = query.where(c.id.in_(either))  # a union, not an "or", which would read the whole table
+    index = _index(wanted, now)
+    return query if index is None else query.with_hint(shipment, f"INDEXED BY {index}", "sqlite")
 
 
 def find(conn: Connection, wanted: Wanted, now: Instant) -> Found:
     """One page. Raises InputRejected for a cursor that is none."""
-    query, key = filtered(wanted, now), _key(wanted.concern)
+    query = filtered(wanted, now)
+    key, ascends = _key(wanted)
     value, last_id = _read_cursor(wanted.cursor, keyed=key is not None)
+    last = shipment.c.id
     if key is None:
-        query = query.order_by(shipment.c.id.desc())
+        query = query.order_by(last.desc())
         if last_id is not None:
-            query = query.where(shipment.c.id < last_id)
-    else:
-        query = query.order_by(key, shipment.c.id)
+            query = query.where(last < last_id)
+    elif ascends:
+        query = query.order_by(key, last)
         if value is not None:
-            query = query.where(key >= value, or_(key > value, shipment.c.id > last_id))
+            query = query.where(key >= value, or_(key > value, last > last_id))
+    else:
+        query = query.order_by(orders.c.id.desc(), last.desc())
+        if value is not None:
+            query = query.where(orders.c.id <= value, or_(orders.c.id < value, last < last_id))
     rows = [ShipmentRow._make(row) for row in conn.execute(query.limit(wanted.limit + 1))]
     if len(rows) <= wanted.limit:
         return Found(rows)
-    last = rows[wanted.limit - 1]
-    told = f"{getattr(last, key.name)}.{last.id}" if key is not None else str(last.id)
-    return Found(rows[: wanted.limit], told)
+    end = rows[wanted.limit - 1]
+    return Found(
+        rows[: wanted.limit], f"{getattr(end, key.name)}.{end.id}" if key is not None else str(end.id)
+    )
 
 
 def _read_cursor(cursor: str, *, keyed: bool) -> tuple[int | None, int | None]:
@@ -189,18 +221,18 @@ def _read_cursor(cursor: str, *, keyed: bool) -> tuple[int | None, int | None]:
     found = _CURSOR.fullmatch(cursor)
     if found is None or int(found.group(2)) > MAX_ID or keyed != (found.group(1) is not None):
         raise InputRejected(
-            "this is no cursor", [FieldProblem("cursor", "take next_cursor of the page before, or leave it out")]
+            "this is no cursor",
+            [FieldProblem("cursor", "take next_cursor of the page before, or leave it out")],
         )
     value = int(found.group(1)) if found.group(1) is not None else None
     return (max(-MAX_ID, min(MAX_ID, value)) if value is not None else None), int(found.group(2))
 
 
-def counters(conn: Connection, now: Instant, days: int | None = None) -> dict[Concern, int]:
+def counters(conn: Connection, now: Instant) -> dict[Concern, int]:
     """How many parcels each concern has; `COUNTED` stands for that many and more."""
     found = {}
     for concern in Concern:
-        of_legs = true() if concern is Concern.LOOSE else shipment.c.relation == OUTBOUND
-        some = select(shipment.c.id).where(condition(concern, days, now), of_legs).limit(COUNTED)
+        some = filtered(Wanted(concern=concern), now).with_only_columns(shipment.c.id).limit(COUNTED)
         found[concern] = conn.execute(select(func.count()).select_from(some.subquery())).scalar_one()
     return found
 

@@ -16,7 +16,7 @@ from hub.kernel.errors import FieldProblem, InputRejected
 from hub.orders import store as orders
 from hub.sdk.carrier import Carrier
 from hub.sdk.tracking import Likeness
-from hub.shipments import service, store
+from hub.shipments import joining, service, store
 from hub.shipments.store import ShipmentRow
 from hub.web.api import schemas as s
 from hub.web.api import views
@@ -95,7 +95,7 @@ def attach(tx: Tx, call: Call) -> s.ShipmentDetail:
     account, number = choose(call.services.carriers, body.carrier, body.number)
     plugin = call.services.account_plugins[account]
     phone = contacts.get(tx.conn, order.contact_id).first("phone") or None
-    row = service.attach(tx, actor, order.id, account, plugin, number, phone)
+    row = joining.attach(tx, actor, order.id, account, plugin, number, phone)
     return detail(tx.conn, row.id)
 
 

@@ -97,6 +97,18 @@
   document.addEventListener("click", (event) => {
     if (menu && menu.open && !menu.contains(event.target)) menu.open = false;
   });
+  document.querySelectorAll("[data-copies]").forEach((button) =>
+    button.addEventListener("click", async () => {
+      const field = document.getElementById(button.dataset.copies);
+      field.select();
+      try {
+        await navigator.clipboard.writeText(field.value);
+      } catch {
+        document.execCommand("copy"); // without HTTPS browsers have no clipboard of the newer kind
+      }
+      button.textContent = button.dataset.says;
+    }),
+  );
   document.querySelectorAll("[data-shows]").forEach((button) =>
     button.addEventListener("click", () => document.getElementById(button.dataset.shows)?.showModal()),
   );

@@ -20,7 +20,7 @@ from hub.orders import service, store
 from hub.orders.model import NewOrder, Payment
 from hub.orders.stages import PARCEL
 from hub.requests import store as requests
-from hub.shipments import service as parcels
+from hub.shipments import joining
 from hub.shipments import store as shipments
 from hub.web.api.requests import ContactIn, person_of
 from hub.web.api.shipments import choose
@@ -187,7 +187,7 @@ async def attach(visit: Visit) -> web.Response:
         order = store.get(tx.conn, order_id)
         account, number = choose(services.carriers, form.line("carrier") or None, form.line("number"))
         phone = contacts.get(tx.conn, order.contact_id).first("phone") or None
-        parcels.attach(tx, visit.actor, order_id, account, services.account_plugins[account], number, phone)
+        joining.attach(tx, visit.actor, order_id, account, services.account_plugins[account], number, phone)
 
     try:
         await visit.write(write)
@@ -200,5 +200,5 @@ async def refresh(visit: Visit) -> web.Response:
     """POST /shipments/<id>/refresh: ask the carrier now, within the account's budget."""
     row = await visit.read(lambda conn: shipments.get(conn, visit.id()))
     await visit.services.poller.refresh(row.id)
-    where = f"/orders/{row.order_id}#parcels" if row.order_id is not None else "/orders"
+    where = f"/orders/{row.order_id}#parcels" if row.order_id is not None else f"/shipments/{row.id}"
     return visit.redirect(where, "refreshed")

@@ -21,42 +21,15 @@ from hub.orders.moves import Step, facts_of
 from hub.orders.moves import steps as next_steps
 from hub.orders.registry import Asked, Sort
 from hub.orders.stages import PARCEL, Route, Stage
+from hub.shipments import found
 from hub.shipments import store as shipments
-from hub.shipments.model import Seen
-from hub.shipments.store import ShipmentRow
+from hub.shipments.found import Proposal
+from hub.shipments.links import link_of
 from hub.web.i18n import SOURCE
 from hub.web.workspace import queries
 from hub.web.workspace.order_lines import MORE_ROWS, rows_of
+from hub.web.workspace.parcels import Parcel, parcels_of
 from hub.web.workspace.visit import Visit
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """A parcel as the page of its order shows it: its steps newest first, its further waybills."""
-
-    row: ShipmentRow
-    steps: Sequence[Seen]
-    related: Sequence[ShipmentRow]
-    carrier: str
-
-    @property
-    def difference_minor(self) -> int | None:
-        """What came against what was expected; None while one of the two is not told."""
-        came = (
-            self.row.cod_paid_out_minor
-            if self.row.cod_paid_out_minor is not None
-            else self.row.cod_collected_minor
-        )
-        if came is None or self.row.cod_expected_minor is None:
-            return None
-        return came - self.row.cod_expected_minor
-
-    @property
-    def has_money(self) -> bool:
-        """Is there a money line to show?"""
-        row = self.row
-        told = (row.cod_expected_minor, row.cod_collected_minor, row.cod_paid_out_minor)
-        return row.money_status != "none" or any(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +57,8 @@ class OrderView:
     steps: Sequence[Step]
     holders: Mapping[int, int | None]
     choices: Sequence[tuple[int, str]]
+    waybills: Sequence[Proposal]
+    secret: str | None  # of the public tracking page
 
     @property
     def stage(self) -> Stage:
@@ -162,17 +137,7 @@ def carrier_titles(visit: Visit) -> dict[str, str]:
 def view_of(conn: Connection, order_id: int, titles: Mapping[str, str], now: int) -> OrderView:
     """Read the page of an order. Raises NotFound."""
     row = store.get(conn, order_id)
-    rows = shipments.of_order(conn, order_id)
-    seen = shipments.observations(conn, [r.id for r in rows])
-    known = {r.id for r in rows}
-    parcels = []
-    for parcel in rows:
-        if parcel.parent_id in known:
-            continue
-        steps = {one.event: one for one in sorted(seen[parcel.id], key=lambda o: o.order_key)}
-        related = [r for r in rows if r.parent_id == parcel.id]
-        carrier = titles.get(parcel.account, parcel.account)
-        parcels.append(Parcel(parcel, list(steps.values())[::-1], related, carrier))
+    parcels = parcels_of(conn, shipments.of_order(conn, order_id), titles, now)
     route = store.load_route(conn, row.route, row.route_version)
     payments, asked = store.payments(conn, order_id), store.approvals(conn, order_id)
     return OrderView(
@@ -189,6 +154,8 @@ def view_of(conn: Connection, order_id: int, titles: Mapping[str, str], now: int
         next_steps(route, row, facts_of(conn, row), asked),
         queries.holders(conn, [one.task_id for one in asked]),
         queries.active_people(conn),
+        found.of_order(conn, order_id),
+        link_of(conn, order_id),
     )
 
 
@@ -197,7 +164,7 @@ async def show_order(visit: Visit, order_id: int, status: int = 200) -> web.Resp
     titles = carrier_titles(visit)
     view = await visit.read(lambda conn: view_of(conn, order_id, titles, visit.words.now))
     return visit.render(
-        "order.html", status, v=view, carriers=titles, line_rows=rows_of(visit.form, MORE_ROWS),
+        "order.html", status, v=view, base=visit.origin, carriers=titles, line_rows=rows_of(visit.form, MORE_ROWS),
         title_of=lambda s: title_of(s, visit.language), field_title=lambda t: text_in(t, visit.language),
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 
 from hub.access.model import May
+from hub.intake.limits import RateLimit
 from hub.web.context import SERVICES
 from hub.web.i18n import N_
 from hub.web.workspace import (
@@ -25,9 +26,12 @@ from hub.web.workspace import (
     orders,
     people,
     setup,
+    shipment_forms,
+    shipments,
     signin,
     static,
     tasks,
+    track,
 )
 from hub.web.workspace import requests as request_pages
 from hub.web.workspace.visit import VISIT, Page, Visit, bound
@@ -100,7 +104,15 @@ PAGES: Sequence[Page] = (
     Page("POST", "/webhooks/{id}", setup.change_hook, May.OPERATE),
     Page("POST", "/webhooks/failed/{id}", setup.again, May.OPERATE),
     Page("POST", "/orders/{id}/shipments", order_forms.attach, May.WORK),
+    Page("POST", "/orders/{id}/track-link", shipment_forms.make_link, May.WORK),
+    Page("POST", "/orders/{id}/track-link/end", shipment_forms.end_link, May.WORK),
+    Page("GET", "/shipments", shipments.shipment_list, May.SEE),
+    Page("GET", "/shipments/{id}", shipments.shipment_page, May.SEE),
+    Page("POST", "/shipments/{id}/order", shipment_forms.adopt, May.WORK),
     Page("POST", "/shipments/{id}/refresh", order_forms.refresh, May.WORK),
+    Page("POST", "/waybills/{id}/attach", shipment_forms.attach_waybill, May.WORK),
+    Page("POST", "/waybills/{id}/dismiss", shipment_forms.dismiss_waybill, May.WORK),
+    Page("GET", "/t/{secret}", track.page, None),
     Page("GET", "/forgot", signin.forgot, None),
     Page("GET", "/sign-in", signin.sign_in_form, None),
     Page("POST", "/sign-in", signin.sign_in, None),
@@ -146,6 +158,7 @@ def workspace_routes(app: web.Application) -> None:
         await boards.close()
 
     app.on_shutdown.append(let_go)
+    app[track.LIMIT] = RateLimit(track.PER_MINUTE)
     app[signin.HASHING] = asyncio.Semaphore(signin.HASHING_AT_ONCE)
     for page in (*PAGES, *(DEMO_PAGES if app[SERVICES].demo else ())):
         app.router.add_route(page.method, page.path, bound(page))

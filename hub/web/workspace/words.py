@@ -18,7 +18,7 @@ from hub.kernel.errors import HubError, Incomplete, TransitionRefused
 from hub.kernel.money import Money, show_quantity
 from hub.kernel.phone import show_phone
 from hub.web.i18n import N_, catalogue
-from hub.web.workspace import labels
+from hub.web.workspace import labels, parcel_labels
 
 MEBIBYTE = 1024 * 1024
 _NO_NAME = N_("Without a name")
@@ -248,6 +248,10 @@ class Words:
         """Where a parcel is."""
         return self._badge(labels.STATUS, status)
 
+    def public_status(self, status: str) -> Badge:
+        """Where a parcel is, as its customer is told."""
+        return self._badge({**labels.STATUS, **parcel_labels.PUBLIC_STATUS}, status)
+
     def money_status(self, status: str) -> Badge:
         """Where the cash on delivery is."""
         return self._badge(labels.MONEY, status)
@@ -255,6 +259,32 @@ class Words:
     def parcel_problem(self, problem: str) -> str:
         """What stands in the way of tracking."""
         return self.t(labels.PARCEL_PROBLEM.get(problem, problem))
+
+    def statuses(self, keys: Sequence[str]) -> list[tuple[str, str]]:
+        """Statuses of parcels to choose from."""
+        return [(key, self.status(key).text) for key in keys]
+
+    def money_statuses(self, keys: Sequence[str]) -> list[tuple[str, str]]:
+        """Statuses of money to choose from."""
+        return [(key, self.money_status(key).text) for key in keys]
+
+    def concern(self, concern: str) -> str:
+        """What may be the matter with a parcel."""
+        return self.t(parcel_labels.CONCERN[concern])
+
+    def no_concern(self, concern: str) -> str:
+        """Nothing of the kind."""
+        return self.t(parcel_labels.NO_CONCERN[concern])
+
+    def storage(self, at: int) -> str:
+        """From when a parcel that waits costs money."""
+        if at <= self.now:
+            return self.t(N_("paid storage since %(day)s"), day=self.day(at))
+        return self.t(N_("free storage until %(day)s"), day=self.day(at))
+
+    def why_waybill(self, why: str) -> str:
+        """Why a found waybill is proposed for an order."""
+        return self.t(parcel_labels.WHY_WAYBILL.get(why, why))
 
     def relation(self, relation: str) -> str:
         """Why a waybill belongs to another."""

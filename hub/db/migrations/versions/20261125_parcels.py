@@ -12,7 +12,12 @@ depends_on = None
 
 INDEXES = (
     ("ix_shipment_waiting", "shipment", ["happened_at", "id"], "status = 'arrived'"),
-    ("ix_shipment_storage", "shipment", ["paid_storage_at", "id"], "paid_storage_at IS NOT NULL AND NOT final"),
+    (
+        "ix_shipment_storage",
+        "shipment",
+        ["paid_storage_at", "id"],
+        "paid_storage_at IS NOT NULL AND NOT final",
+    ),
     (
         "ix_shipment_money_due",
         "shipment",

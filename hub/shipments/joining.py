@@ -1,0 +1,75 @@
+"""Parcels and orders come together: a number is followed before anybody knows its order, and joins it later."""
+
+from __future__ import annotations
+
+from hub.access.model import Actor, May
+from hub.contacts import store as contacts
+from hub.db.tx import Tx
+from hub.kernel.errors import RuleSaysNo
+from hub.orders import service as orders
+from hub.orders import store as order_store
+from hub.orders.model import Payment
+from hub.sdk.tracking import MoneyStatus
+from hub.shipments import found, service, store
+from hub.shipments.found import WaybillRow
+from hub.shipments.store import ShipmentRow
+
+
+def follow_loose(tx: Tx, actor: Actor, account: str, plugin: str, number: str) -> ShipmentRow:
+    """Follow a number that belongs to no order yet. The same again gives the same parcel."""
+    actor.require(May.WORK)
+    known = store.with_number(tx.conn, number, account)
+    if known:
+        return known[-1]
+    row = service.new_row(tx, actor, number, account, plugin, order_id=None)
+    store.add(tx, row)
+    return row
+
+
+def join(tx: Tx, actor: Actor, shipment_id: int, order_id: int) -> ShipmentRow:
+    """A parcel without an order gets one, its further legs with it; it is asked for again at once."""
+    actor.require(May.WORK)
+    row = store.get(tx.conn, shipment_id)
+    if row.order_id == order_id:
+        return row
+    if row.order_id is not None:
+        number = order_store.get(tx.conn, row.order_id).number
+        raise RuleSaysNo(
+            f"order {number} has this number already: check it, one waybill belongs to one order",
+            order_number=number,
+        )
+    order = order_store.get(tx.conn, order_id)
+    phone = contacts.get(tx.conn, order.contact_id).first("phone") or None
+    cod = order.payment == Payment.COD
+    unsure = cod and row.money_status == MoneyStatus.NONE
+    for one in [row, *store.children(tx.conn, [row.id])]:
+        own = {"cod": cod, "money_status": MoneyStatus.UNKNOWN if unsure else row.money_status}
+        store.save(
+            tx, one, order_id=order_id, phone=phone, next_poll_at=tx.now, **(own if one is row else {})
+        )
+    body: dict[str, object] = {"carrier": row.account, "number": row.number}
+    orders.remark(tx, actor, order_id, "shipment_attached", body)
+    found.settle(tx, row.number, row.account, order_id)
+    return store.get(tx.conn, row.id)
+
+
+def attach(
+    tx: Tx, actor: Actor, order_id: int, account: str, plugin: str, number: str, phone: str | None
+) -> ShipmentRow:
+    """A number joins an order, whether it is followed already or new here; its proposal is done with."""
+    for one in store.with_number(tx.conn, number, account):
+        if one.order_id is None and one.parent_id is None:
+            return join(tx, actor, one.id, order_id)
+    row = service.attach(tx, actor, order_id, account, plugin, number, phone)
+    found.settle(tx, number, account, order_id)
+    return row
+
+
+def attach_found(
+    tx: Tx, actor: Actor, waybill: WaybillRow, plugin: str, order_number: str = ""
+) -> ShipmentRow:
+    """A found waybill joins the order that it is proposed for, or the one that is named."""
+    actor.require(May.WORK)
+    order_id = found.take(tx, waybill, order_number)
+    phone = contacts.get(tx.conn, order_store.get(tx.conn, order_id).contact_id).first("phone") or None
+    return attach(tx, actor, order_id, waybill.account, plugin, waybill.number, phone)
