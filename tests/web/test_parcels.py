@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import insert, update
 
 from hub.access.model import system
+from hub.contacts.model import PHONE, IdentityKey, Person
 from hub.db.tables import found_waybill, observation, shipment
 from hub.kernel.clock import DAY, HOUR
 from hub.orders import service as orders
 from hub.orders.model import NewOrder, Payment
-from hub.contacts.model import PHONE, IdentityKey, Person
 from hub.shipments import joining
 from tests.web.conftest import WebHub
 
@@ -260,7 +260,15 @@ async def test_the_tracking_page_tells_the_customer_his_parcel_and_nothing_about
     customer = await web_hub.browser()
     page = await customer.get(path)
     assert page.status == 200
-    for words in ("Coffee & Co", f"№ {order.number}", WAYBILL, "You can collect it", "Kyiv", "1,250.00", "free until"):
+    for words in (
+        "Coffee & Co",
+        f"№ {order.number}",
+        WAYBILL,
+        "You can collect it",
+        "Kyiv",
+        "1,250.00",
+        "free until",
+    ):
         assert words in page.words, words
     for private in ("Lesia", "Olena", "677654321"):
         assert private not in page.text

@@ -10,6 +10,7 @@ from aiohttp import web
 from hub.web.api import (
     accounts,
     orders,
+    parcels,
     people,
     personal,
     requests,
@@ -28,6 +29,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *tasks.OPERATIONS,
     *orders.OPERATIONS,
     *shipments.OPERATIONS,
+    *parcels.OPERATIONS,
     *people.OPERATIONS,
     *schedules.OPERATIONS,
     *sessions.OPERATIONS,

@@ -5,33 +5,43 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, Field
-from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from hub.access.model import May
 from hub.contacts import store as contacts
-from hub.db.tables import shipment as table
 from hub.db.tx import Tx
+from hub.kernel.clock import Instant
 from hub.kernel.errors import FieldProblem, InputRejected
 from hub.orders import store as orders
 from hub.sdk.carrier import Carrier
 from hub.sdk.tracking import Likeness
-from hub.shipments import joining, service, store
-from hub.shipments.store import ShipmentRow
+from hub.shipments import joining, listing, service, store
+from hub.shipments.listing import MAX_DAYS, Concern, Wanted
 from hub.web.api import schemas as s
 from hub.web.api import views
-from hub.web.api.paging import list_of, page
+from hub.web.api.paging import list_of
 from hub.web.api.registry import Call, Operation
 
 
-class ShipmentQuery(s.Changes):
-    """Which parcels."""
+class ShipmentQuery(s.In):
+    """Which parcels. With a `concern` only parcels to customers, in its own order; else the newest first."""
 
+    limit: int = Field(50, ge=1, le=200)
+    cursor: s.Name | None = Field(None, description="next_cursor of the page before")
+    updated_since: s.TimeIn | None = Field(None, description="only what changed at or after this moment")
+    concern: Concern | None = Field(
+        None,
+        description="waiting: can be collected for longer than `days`; storage: paid storage begins within `days`; "
+        "money: delivered, and the money has not come; returning; silent: no news; unknown: its newest code stands "
+        "in no table; loose: of no order",
+    )
+    days: int | None = Field(None, ge=0, le=MAX_DAYS, description="of waiting (3) and storage (2)")
     status: s.Name | None = None
     money_status: s.Name | None = None
     carrier: s.Name | None = None
     number: s.Name | None = None
     order_id: s.Id | None = None
+    responsible_id: s.Id | None = Field(None, description="who answers for the order")
 
 
 class ShipmentBody(s.ActingBody):
@@ -42,28 +52,29 @@ class ShipmentBody(s.ActingBody):
 
 
 def list_shipments(conn: Connection, call: Call) -> BaseModel:
-    """Newest first."""
+    """One page."""
     asked: ShipmentQuery = call.query
-    query = select(table)
-    for column, value in (
-        (table.c.status, asked.status),
-        (table.c.money_status, asked.money_status),
-        (table.c.account, asked.carrier),
-        (table.c.number, asked.number),
-        (table.c.order_id, int(asked.order_id) if asked.order_id is not None else None),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    if asked.updated_since is not None:
-        query = query.where(table.c.updated_at >= asked.updated_since)
-    return page(
-        conn,
-        query,
-        table,
-        asked,
-        s.ShipmentOut,
-        lambda rows: [views.shipment(ShipmentRow._make(row)) for row in rows],
+    wanted = Wanted(
+        concern=asked.concern,
+        days=asked.days,
+        status=asked.status or "",
+        money=asked.money_status or "",
+        account=asked.carrier or "",
+        number=asked.number or "",
+        order_id=_id(asked.order_id),
+        responsible_id=_id(asked.responsible_id),
+        updated_since=Instant(asked.updated_since) if asked.updated_since is not None else None,
+        legs=asked.concern is None,
+        cursor=asked.cursor or "",
+        limit=asked.limit,
     )
+    found = listing.find(conn, wanted, call.services.clock.now())
+    shown = [views.shipment(row) for row in found.items]
+    return list_of(s.ShipmentOut)(items=shown, next_cursor=found.further)
+
+
+def _id(text: str | None) -> int | None:
+    return int(text) if text is not None else None
 
 
 def get_shipment(conn: Connection, call: Call) -> s.ShipmentDetail:

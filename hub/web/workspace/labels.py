@@ -6,6 +6,7 @@ The tone (neutral, info, good, warn, bad) colours a badge; the text alone says e
 from __future__ import annotations
 
 from hub.web.i18n import N_
+from hub.web.workspace import parcel_labels
 
 TASK_STATE = {
     "waiting": (N_("In the queue"), "warn"),
@@ -321,6 +322,7 @@ NOTICES = {
 
 # Sentences of the domain's errors, as they are raised; what stands in %(...)s is kept.
 SENTENCES = (
+    *parcel_labels.SENTENCES,
     N_("no channel leads to this customer: call him, or add his e-mail address to the contact"),
     N_("%(account)s: he has left this channel or blocked us there"),
     N_("he has left this channel or blocked us there"),

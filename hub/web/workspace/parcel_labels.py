@@ -36,3 +36,32 @@ PUBLIC_STATUS = {
     "returning": (N_("On its way back to the shop"), "neutral"),
     "returned": (N_("Back in the shop"), "neutral"),
 }
+VERDICT = {
+    "ready": (N_("Is added"), "good"),
+    "warning": (N_("Is added, look at it"), "warn"),
+    "present": (N_("There already"), "neutral"),
+    "problem": (N_("Problem"), "bad"),
+}
+# Sentences of bulk adding and of found waybills; part of `labels.SENTENCES`.
+SENTENCES = (
+    N_("a spreadsheet has shortened this number: make its column text and copy it again"),
+    N_("this is no waybill number: 4 to 40 Latin letters and digits"),
+    N_("which carrier? accounts: %(names)s"),
+    N_("whose number is it? it looks like: %(names)s. Name the carrier"),
+    N_("it does not look like a number of this carrier: check it"),
+    N_("there is no order %(order)s"),
+    N_("the same number as line %(line)s"),
+    N_("it is followed already"),
+    N_("order %(order)s has this number already: one waybill, one order"),
+    N_("some lines cannot be added"),
+    N_("these are %(lines)s lines: add at most %(most)s at once"),
+    N_("say to which order this waybill belongs: type its number"),
+    N_("somebody has decided about this waybill already"),
+    N_("this file cannot be read: save it as CSV UTF-8 or as XLSX"),
+    N_("this is no XLSX file that can be read: save it again, or as CSV"),
+    N_("this is no CSV file: a cell is too long, or a quotation mark is not closed"),
+    N_("the file is larger than %(size)s MiB: cut it into parts"),
+    N_("the file has more than %(rows)s rows: cut it into parts"),
+    N_("this file unpacks to too much: save the sheet as CSV"),
+    N_("too many questions: wait a little"),
+)

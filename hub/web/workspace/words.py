@@ -276,6 +276,10 @@ class Words:
         """Nothing of the kind."""
         return self.t(parcel_labels.NO_CONCERN[concern])
 
+    def verdict_of_line(self, verdict: str) -> Badge:
+        """What happens to a line of many."""
+        return self._badge(parcel_labels.VERDICT, verdict)
+
     def storage(self, at: int) -> str:
         """From when a parcel that waits costs money."""
         if at <= self.now:
