@@ -62,7 +62,7 @@ async def test_a_file_is_read_as_if_it_was_pasted(web_hub, kind):
     ("pasted", "words"),
     [
         ("", "Paste numbers"),
-        ("x" * 20_001, "Send it as a file"),
+        ("x" * 20_001, "send it as a file"),
         ("\n".join([WAYBILL] * 1001), "These are 1001 lines"),
     ],
 )

@@ -33,7 +33,6 @@ MAX_EXPORT = 50_000
 PART = 15_000
 TOO_LONG = N_("this is too long: send it as a file")
 NOTHING = N_("paste numbers, one a line, or choose a file")
-NONE_LEFT = N_("there is nothing left to add")
 
 
 async def form_page(visit: Visit) -> web.Response:

@@ -295,4 +295,5 @@ def _is_file(value: object) -> bool:
 
 def _upload(field: web.FileField) -> Upload:
     name = text.one_line(field.filename, text.NAME).replace("/", "_").replace("\\", "_")
-    return Upload(name, text.one_line(field.content_type, text.SHORT), field.file.read())
+    with field.file as file:  # a file of the system: closed at once, not when somebody collects it
+        return Upload(name, text.one_line(field.content_type, text.SHORT), file.read())

@@ -46,7 +46,7 @@ def test_a_shortened_number_is_known(text):
     "body", [b"PK\x03\x04 no archive", b'"never closed' + b"x" * 200_000, b"\x98" * 10 + b"\x00"]
 )
 def test_what_is_no_table_is_refused_in_words(body):
-    with pytest.raises(InputRejected, match="save|CSV"):
+    with pytest.raises(InputRejected, match=r"save|CSV"):
         sheets.read_rows(body)
 
 
