@@ -65,7 +65,9 @@ class Line:
 
     def pasted(self) -> str:
         """The line so that it reads back the same."""
-        return f"{self.order};{self.carrier};{self.number}"
+        if self.carrier:
+            return f"{self.order};{self.carrier};{self.number}"
+        return f"{self.order};{self.number}" if self.order else self.number
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,5 +145,5 @@ def test_too_many_lines_are_refused_before_anything_is_read():
 
 
 def test_a_line_reads_back_as_it_was_pasted():
-    line = Line(1, N1, "1001", "np")
-    assert bulk.read_pasted(line.pasted()) == [line]
+    for line in (Line(1, N1, "1001", "np"), Line(1, N1, "1001"), Line(1, N1), Line(1, N1, "", "np")):
+        assert bulk.read_pasted(line.pasted()) == [line]
