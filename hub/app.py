@@ -49,6 +49,7 @@ from hub.loader import Plugins, load_plugins
 from hub.orders import routes
 from hub.orders import store as order_store
 from hub.orders.outgoing import LANE as ORDER_MESSAGE
+from hub.orders.templates import LANGUAGES
 from hub.outbox.guarded import WebhookSink
 from hub.outbox.jobs.embedded import Embedded
 from hub.outbox.jobs.port import Handler, Runner
@@ -69,6 +70,7 @@ from hub.sdk.carrier import Carrier
 from hub.sdk.channel import Channel
 from hub.sdk.errors import SettingsRejected as PluginSettingsRejected
 from hub.settings import Loaded, TeamSection, problems_of
+from hub.shipments.notices import CustomerNotices
 from hub.shipments.poller import Poller
 from hub.shipments.service import Pace
 from hub.staff import store as staff
@@ -333,6 +335,19 @@ def seed(tx: Tx, loaded: Loaded, found: Accounts, *, restart: bool = False) -> N
     accounts.sync(tx, configured, restart=restart)
 
 
+def _notices(hub: Hub, zone: ZoneInfo) -> CustomerNotices:
+    """What tells customers about their parcels."""
+    settings = hub.loaded.settings.hub
+    plugins = {
+        a.name: hub.plugins.carriers.get(a.plugin) for a in hub.accounts.settings if a.kind == "carrier"
+    }
+    titles = {
+        language: {name: plugin.title.get(language) or name for name, plugin in plugins.items() if plugin}
+        for language in LANGUAGES
+    }
+    return CustomerNotices(zone, settings.base_url.rstrip("/"), settings.shop_name, titles)
+
+
 def channel_accounts(loaded: Loaded, found: Accounts, conn: Connection) -> dict[str, ChannelAccount]:
     """All channel accounts that can serve."""
     team_ids = {team.name: team.id for team in staff.teams(conn)}
@@ -405,8 +420,9 @@ def build_process(
     door = Door(hub.db, channels, blobs, hub.accounts.off, scribe)
     if scribe is not None:
         scribe.on_commit = hub.db.writer.ring
-    pace = Pace(ZoneInfo(settings.hub.timezone), speed)
-    poller = Poller(hub.db, hub.accounts.carriers, pace)
+    zone = ZoneInfo(settings.hub.timezone)
+    pace = Pace(zone, speed)
+    poller = Poller(hub.db, hub.accounts.carriers, pace, _notices(hub, zone))
     objects = {name: one.channel for name, one in channels.items()}
     writers = {name: _writer(name, one) for name, one in objects.items() if one.capabilities.sends}
     sinks: dict[str, Sink] = {

@@ -13,6 +13,7 @@ from hub.access.model import Actor
 from hub.contacts import store as contacts
 from hub.db.tables import outbox
 from hub.db.tx import Tx
+from hub.kernel.clock import Instant
 from hub.kernel.money import Money
 from hub.orders import store, templates
 from hub.orders.model import OrderRow
@@ -23,9 +24,22 @@ LANE = "order_message"
 
 
 def put_message(
-    tx: Tx, actor: Actor, *, contact_id: int, request_id: int | None, text: str, order_id: int
+    tx: Tx,
+    actor: Actor,
+    *,
+    contact_id: int,
+    request_id: int | None,
+    text: str,
+    order_id: int,
+    order_key: str = "",
+    leaves_at: Instant | None = None,
+    event: str = "message",
 ) -> int:
-    """A text to a customer leaves soon; the id of its outbox row. Order holds within one contact."""
+    """A text to a customer leaves soon; the id of its outbox row. Order holds within one contact.
+
+    What waits (`leaves_at`) needs an `order_key` of its own, else it holds everything back. `event`: what the
+    journal says; a "notice" that no channel takes is noted, and nobody has to tell him by hand.
+    """
     row_id = tx.new_id()
     body = {
         "contact_id": str(contact_id),
@@ -33,18 +47,19 @@ def put_message(
         "order_id": str(order_id),
         "actor": actor.label,
         "text": text,
+        "event": event,
     }
     tx.execute(
         insert(outbox).values(
             id=row_id,
             lane=LANE,
             kind="text",
-            order_key=f"contact:{contact_id}",
+            order_key=order_key or f"contact:{contact_id}",
             payload=orjson.dumps(body).decode(),
             state="ready",
             attempts=0,
             created_at=tx.now,
-            next_try_at=tx.now,
+            next_try_at=tx.now if leaves_at is None else leaves_at,
             correlation_id=tx.correlation_id,
         )
     )

@@ -23,6 +23,9 @@ VARIABLES = (
     "parcel.carrier",
     "responsible.name",
 )
+NOTICE_VARIABLES = ("parcel.place", "parcel.storage", "parcel.pay", "parcel.link", "shop.name")
+"""Filled in notices about parcels (texts named parcel-...) only."""
+NOTICE_PREFIX = "parcel-"
 LANGUAGES = ("uk", "en")
 MAX_TEMPLATE = 4_000
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -44,7 +47,8 @@ def check(name: str, language: str, body: str) -> str:
     kept = text.clean(body, MAX_TEMPLATE)
     if not kept.strip():
         problems.append(FieldProblem("text", "a template needs a text"))
-    unknown = [one for one in dict.fromkeys(variables_of(kept)) if one not in VARIABLES]
+    known = (*VARIABLES, *NOTICE_VARIABLES) if name.startswith(NOTICE_PREFIX) else VARIABLES
+    unknown = [one for one in dict.fromkeys(variables_of(kept)) if one not in known]
     if unknown:
         problems.append(FieldProblem("text", f"there is no variable {', '.join(unknown)}"))
     elif "{{" in _BRACES.sub("", kept) or "}}" in _BRACES.sub("", kept):

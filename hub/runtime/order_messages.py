@@ -2,7 +2,7 @@
 
 An order knows no channels: it leaves a row of the lane `order_message`. Here the row is turned into a reply
 (its own row of the lane `reply`) in the transaction that settles it, so exactly once. Where nothing leads
-to the customer, a person is asked to tell him.
+to the customer, a person is asked to tell him; of a notice about a parcel only the journal tells.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from hub.requests.replies import Letter, Writer
 from hub.requests.store import newest_of_contact
 from hub.sdk.messages import SendResult, Sent
 
+NOTICE = "notice"
+
 
 class OrderMessages:
     """The sink of the lane `order_message`."""
@@ -48,16 +50,16 @@ class OrderMessages:
         try:
             made = self._reply(tx, order, told)
         except (RuleSaysNo, InputRejected) as error:
-            team_id = store.team_of(tx.conn, order)
-            title = f"order {order.number}: tell the customer by hand, no channel leads to him"
-            open_task(tx, ORDERS, team_id, kind="order", title=title, subject_id=order.id)
+            if told.get("event") != NOTICE:
+                team_id = store.team_of(tx.conn, order)
+                title = f"order {order.number}: tell the customer by hand, no channel leads to him"
+                open_task(tx, ORDERS, team_id, kind="order", title=title, subject_id=order.id)
             orders.remark(
                 tx, ORDERS, order.id, "message_unsent", {"why": error.message, "text": told["text"]}
             )
         else:
-            orders.remark(
-                tx, ORDERS, order.id, "message", {"message_id": str(made.id), "account": made.account}
-            )
+            event = told.get("event") or "message"
+            orders.remark(tx, ORDERS, order.id, event, {"message_id": str(made.id), "account": made.account})
 
     def _reply(self, tx: Tx, order: OrderRow, told: Mapping[str, str | None]) -> MessageRow:
         request_id = told["request_id"] or tx.execute(newest_of_contact(order.contact_id, 1)).scalar()

@@ -25,17 +25,15 @@ from hub.contacts import store as contacts
 from hub.db.tables import orders, shipment
 from hub.db.tx import Tx
 from hub.kernel import sheets, text
-from hub.kernel.clock import DAY
 from hub.kernel.errors import FieldProblem, InputRejected
 from hub.orders import store as order_store
 from hub.sdk.carrier import Carrier
 from hub.sdk.tracking import Likeness
 from hub.shipments import found, joining
-from hub.shipments.service import check_number
+from hub.shipments.finding import FoundRow
+from hub.shipments.service import USED_AGAIN_AFTER, check_number
 
 MAX_LINES = 1_000
-USED_AGAIN_AFTER = 90 * DAY
-"""Carriers give a number out again after a while."""
 _CHUNK = 400
 _HEADS = {
     "order": {"order", "order number", "order no", "замовлення", "номер замовлення", "№ замовлення"},
@@ -191,7 +189,7 @@ def look(conn: Connection, lines: Sequence[Line], shelf: Shelf, now: int, defaul
     placed = [_placed(line, shelf, default) for line in parted]
     numbers = sorted({one.number for one in placed if one.number})
     owners = _owners(conn, numbers, now)
-    proposals: dict[tuple[str, str], found.WaybillRow] = {}
+    proposals: dict[tuple[str, str], FoundRow] = {}
     for at in range(0, len(numbers), _CHUNK):
         proposals.update(found.proposed(conn, numbers[at : at + _CHUNK]))
     of_id = {order_id: number for number, order_id in known.items()}
@@ -249,7 +247,7 @@ def _placed(line: Line, shelf: Shelf, default: str) -> Looked:
 def _ordered(
     one: Looked,
     known: Mapping[str, int],
-    proposals: Mapping[tuple[str, str], found.WaybillRow],
+    proposals: Mapping[tuple[str, str], FoundRow],
     of_id: Mapping[int, str],
 ) -> Looked:
     order = _bare(one.line.order)

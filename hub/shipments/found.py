@@ -1,6 +1,6 @@
 """Waybills that a carrier's account made and no order has yet: proposed to people, who attach or dismiss them.
 
-The list of the carrier fills the table (`hub.shipments` reads it); here is what people decide. A decision is
+The list of the carrier fills the table (`finding`); here is what people decide. A decision is
 one conditional update: whoever is second gets told.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
@@ -17,32 +17,17 @@ from hub.access.model import Actor, May
 from hub.db.tables import found_waybill, orders
 from hub.db.tx import Tx
 from hub.kernel.errors import InputRejected, NotFound, RuleSaysNo
+from hub.shipments.finding import DISMISSED, OPEN, FoundRow
 
-OPEN, ATTACHED, DISMISSED = "open", "attached", "dismissed"
+ATTACHED = "attached"
 SHOWN = 20
-
-
-class WaybillRow(NamedTuple):
-    """The columns of `found_waybill`, in order."""
-
-    id: int
-    number: str
-    account: str
-    order_reference: str
-    order_id: int | None
-    why: str
-    made_at: int | None
-    cod_minor: int | None
-    currency: str
-    state: str
-    created_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A found waybill, with the number of the order that it is proposed for."""
 
-    waybill: WaybillRow
+    waybill: FoundRow
     order_number: str | None
 
 
@@ -66,25 +51,25 @@ _PROPOSED = select(*found_waybill.c, orders.c.number.label("order_number")).join
 
 
 def _proposal(row: Any) -> Proposal:
-    return Proposal(WaybillRow._make(row[:-1]), row.order_number)
+    return Proposal(FoundRow._make(row[:-1]), row.order_number)
 
 
-def get(conn: Connection, waybill_id: int) -> WaybillRow:
+def get(conn: Connection, waybill_id: int) -> FoundRow:
     """One found waybill. Raises NotFound."""
     row = conn.execute(select(found_waybill).where(found_waybill.c.id == waybill_id)).one_or_none()
     if row is None:
         raise NotFound(f"no waybill {waybill_id}")
-    return WaybillRow._make(row)
+    return FoundRow._make(row)
 
 
-def proposed(conn: Connection, numbers: Sequence[str]) -> dict[tuple[str, str], WaybillRow]:
+def proposed(conn: Connection, numbers: Sequence[str]) -> dict[tuple[str, str], FoundRow]:
     """Found waybills that wait, by number and account."""
     query = select(found_waybill).where(found_waybill.c.number.in_(numbers), found_waybill.c.state == OPEN)
-    rows = [WaybillRow._make(row) for row in conn.execute(query)]
+    rows = [FoundRow._make(row) for row in conn.execute(query)]
     return {(row.number, row.account): row for row in rows}
 
 
-def take(tx: Tx, row: WaybillRow, order_number: str = "") -> int:
+def take(tx: Tx, row: FoundRow, order_number: str = "") -> int:
     """A person attaches the waybill, to the order that it is proposed for or to the one that is named: its id."""
     order_id = find_order(tx.conn, order_number) if order_number else row.order_id
     if order_id is None:
@@ -93,7 +78,7 @@ def take(tx: Tx, row: WaybillRow, order_number: str = "") -> int:
     return order_id
 
 
-def dismiss(tx: Tx, actor: Actor, waybill_id: int) -> WaybillRow:
+def dismiss(tx: Tx, actor: Actor, waybill_id: int) -> FoundRow:
     """The waybill belongs to no order of ours: it is not proposed again."""
     actor.require(May.WORK)
     row = get(tx.conn, waybill_id)
@@ -101,7 +86,7 @@ def dismiss(tx: Tx, actor: Actor, waybill_id: int) -> WaybillRow:
     return row
 
 
-def _decide(tx: Tx, row: WaybillRow, state: str, order_id: int | None) -> None:
+def _decide(tx: Tx, row: FoundRow, state: str, order_id: int | None) -> None:
     waits = (found_waybill.c.id == row.id, found_waybill.c.state == OPEN)
     if tx.changed(update(found_waybill).where(*waits).values(state=state, order_id=order_id)) != 1:
         raise RuleSaysNo("somebody has decided about this waybill already")

@@ -11,7 +11,7 @@ from hub.orders import store as order_store
 from hub.orders.model import Payment
 from hub.sdk.tracking import MoneyStatus
 from hub.shipments import found, service, store
-from hub.shipments.found import WaybillRow
+from hub.shipments.finding import FoundRow
 from hub.shipments.store import ShipmentRow
 
 
@@ -65,9 +65,7 @@ def attach(
     return row
 
 
-def attach_found(
-    tx: Tx, actor: Actor, waybill: WaybillRow, plugin: str, order_number: str = ""
-) -> ShipmentRow:
+def attach_found(tx: Tx, actor: Actor, waybill: FoundRow, plugin: str, order_number: str = "") -> ShipmentRow:
     """A found waybill joins the order that it is proposed for, or the one that is named."""
     actor.require(May.WORK)
     order_id = found.take(tx, waybill, order_number)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
-from hub.access.model import system
+from hub.access.model import Role, system
 from hub.contacts.model import PHONE, IdentityKey, Person
 from hub.db.tables import found_waybill, observation, shipment
 from hub.kernel.clock import DAY, HOUR
@@ -302,3 +302,47 @@ async def test_who_tries_addresses_is_slowed_down(web_hub):
     refused = await customer.get("/t/" + "x" * 43)
     assert refused.status == 429
     assert int(refused.headers["Retry-After"]) >= 1
+
+
+# --- customers' notices --------------------------------------------------------------------------------------
+
+
+async def test_the_head_chooses_what_customers_are_told(web_hub):
+    head = await web_hub.signed_in(web_hub.add("Iryna", Role.HEAD))
+    shown = await head.get("/notices")
+    assert " checked" not in shown.text
+    action = shown.text.split('action="/notices/')[1].split('"')[0]
+    kept = await head.submit(
+        "/notices", f"/notices/{action}", arrived="1", delivered="1", quiet_from="22:00", quiet_to="08:00"
+    )
+    assert kept.text.count(" checked") == 2
+    assert 'value="22:00"' in kept.text
+    wrong = await head.submit("/notices", f"/notices/{action}", quiet_from="late", quiet_to="08:00")
+    assert (wrong.status, "A time of day such as 21:00" in wrong.words) == (422, True)
+
+
+async def test_a_notice_reaches_the_customer_where_he_wrote_or_only_the_journal_knows(web_hub):
+    from sqlalchemy import func, select
+
+    from hub.db.rows import OutboxRow
+    from hub.db.tables import outbox, task
+    from hub.orders import outgoing, store
+    from hub.outbox.model import OutboxState
+    from hub.runtime.order_messages import OrderMessages
+    from hub.sdk.messages import Sent
+
+    order = order_of(web_hub, web_hub.add("Olena"))
+    db = web_hub.hub.db
+
+    def put(tx: Any) -> None:
+        outgoing.put_message(
+            tx, TEST, contact_id=order.contact_id, request_id=None, text="It waits", order_id=order.id,
+            event="notice",
+        )  # fmt: skip
+
+    db.write_now(put)
+    row = db.read_now(lambda conn: OutboxRow._make(conn.execute(select(outbox)).one()))
+    db.write_now(lambda tx: OrderMessages({}).settled(tx, row, OutboxState.DONE, Sent()))
+    assert db.read_now(lambda conn: conn.execute(select(func.count()).select_from(task)).scalar_one()) == 0
+    journal = db.read_now(lambda conn: store.journal(conn, order.id))
+    assert journal[-1].event == "message_unsent"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
@@ -9,9 +11,10 @@ from hub.access.model import May
 from hub.db.tx import Tx
 from hub.kernel.errors import FieldProblem, InputRejected, NotFound
 from hub.orders import store as orders
-from hub.shipments import bulk, found, joining, links
+from hub.shipments import bulk, found, joining, links, notices
 from hub.shipments.bulk import Line, Shelf, Verdict
 from hub.shipments.found import Proposal
+from hub.staff import store as staff
 from hub.web.api import schemas as s
 from hub.web.api.paging import list_of
 from hub.web.api.registry import Call, Operation
@@ -113,6 +116,42 @@ def add_bulk(tx: Tx, call: Call) -> BulkOut:
     return BulkOut(added=0 if body.dry_run else sum(one.is_added for one in looked), lines=shown)
 
 
+class NoticesBody(s.In):
+    """What a team's customers are told about their parcels by themselves; all of it is replaced."""
+
+    steps: list[Literal["shipped", "arrived", "courier", "missed", "delivered", "returning"]]
+    quiet_from: s.Name = Field("21:00", description="wall clock of the hub, HH:MM")
+    quiet_to: s.Name = Field("09:00", description="the same as quiet_from: no quiet hours")
+
+
+class NoticesOut(s.Out):
+    """What a team's customers are told. Texts: templates named parcel-<step>, else the built-in ones."""
+
+    team: str
+    steps: list[str]
+    quiet_from: str
+    quiet_to: str
+
+
+def get_notices(conn: Connection, call: Call) -> NoticesOut:
+    """What a team's customers are told."""
+    team = staff.team_by_name(conn, call.params["name"])
+    return _notices(team.name, notices.choice_of(team.settings))
+
+
+def set_notices(tx: Tx, call: Call) -> NoticesOut:
+    """Change it."""
+    body: NoticesBody = call.body
+    team = staff.team_by_name(tx.conn, call.params["name"])
+    kept = notices.choose(tx, call.actor, team.id, body.steps, body.quiet_from, body.quiet_to)
+    return _notices(team.name, kept)
+
+
+def _notices(team: str, choice: notices.Choice) -> NoticesOut:
+    steps = [step for step in notices.STEPS if step in choice.steps]
+    return NoticesOut(team=team, steps=steps, quiet_from=choice.quiet_from, quiet_to=choice.quiet_to)
+
+
 class TrackLinkOut(s.Out):
     """The customer's tracking page. `path` belongs behind the address of this hub."""
 
@@ -203,6 +242,14 @@ OPERATIONS = (
     Operation(
         method="POST", path="/shipments/bulk", summary="Add many waybill numbers, or see what would happen",
         tag="shipments", may=May.WORK, body=BulkBody, result=BulkOut, writes=add_bulk, errors=(409,),
+    ),
+    Operation(
+        method="GET", path="/teams/{name}/customer-notices", summary="What customers are told about their parcels",
+        tag="shipments", may=May.SEE, result=NoticesOut, reads=get_notices, errors=(404,),
+    ),
+    Operation(
+        method="PUT", path="/teams/{name}/customer-notices", summary="Choose what customers are told",
+        tag="shipments", may=May.LEAD, body=NoticesBody, result=NoticesOut, writes=set_notices, errors=(404,),
     ),
     Operation(
         method="GET", path="/waybills", summary="Waybills found at the carriers, without an order",

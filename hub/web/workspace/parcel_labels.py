@@ -36,6 +36,14 @@ PUBLIC_STATUS = {
     "returning": (N_("On its way back to the shop"), "neutral"),
     "returned": (N_("Back in the shop"), "neutral"),
 }
+NOTICE_STEP = {
+    "shipped": N_("Handed to the carrier"),
+    "arrived": N_("Can be collected"),
+    "courier": N_("With the courier"),
+    "missed": N_("Courier could not deliver"),
+    "delivered": N_("Delivered"),
+    "returning": N_("On its way back"),
+}
 VERDICT = {
     "ready": (N_("Is added"), "good"),
     "warning": (N_("Is added, look at it"), "warn"),
@@ -64,4 +72,6 @@ SENTENCES = (
     N_("the file has more than %(rows)s rows: cut it into parts"),
     N_("this file unpacks to too much: save the sheet as CSV"),
     N_("too many questions: wait a little"),
+    N_("these notices cannot be kept"),
+    N_("a time of day such as 21:00"),
 )

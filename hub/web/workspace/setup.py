@@ -20,7 +20,7 @@ from hub.orders import settings, store
 from hub.orders.actions import of_line
 from hub.orders.routes import KINDS
 from hub.orders.stages import Check, Route
-from hub.orders.templates import LANGUAGES, MAX_TEMPLATE, VARIABLES
+from hub.orders.templates import LANGUAGES, MAX_TEMPLATE, NOTICE_VARIABLES, VARIABLES
 from hub.outbox import webhooks
 from hub.web.api.setup import failed_call
 from hub.web.workspace import labels
@@ -194,7 +194,7 @@ async def template_list(visit: Visit) -> web.Response:
 async def _template_list(visit: Visit, status: int = 200) -> web.Response:
     found = await visit.read(store.templates)
     return visit.render(
-        "templates.html", status, found=found, variables=VARIABLES, template_languages=LANGUAGES,
+        "templates.html", status, found=found, variables=(*VARIABLES, *NOTICE_VARIABLES), template_languages=LANGUAGES,
         longest=MAX_TEMPLATE,
     )  # fmt: skip
 

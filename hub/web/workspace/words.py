@@ -280,6 +280,10 @@ class Words:
         """What happens to a line of many."""
         return self._badge(parcel_labels.VERDICT, verdict)
 
+    def notice_step(self, step: str) -> str:
+        """A step of a parcel that customers can be told."""
+        return self.t(parcel_labels.NOTICE_STEP[step])
+
     def storage(self, at: int) -> str:
         """From when a parcel that waits costs money."""
         if at <= self.now:
