@@ -5,17 +5,19 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 
 from hub.access.model import Role
 from hub.db import tables as t
-from hub.kernel.clock import HOUR, instant
+from hub.kernel.clock import HOUR, MINUTE, instant, moment
 from hub.kernel.errors import AccessDenied, InputRejected
 from hub.orders import settings as office
 from hub.orders.outgoing import LANE
-from hub.sdk.tracking import RANK, Status
-from hub.shipments import joining, notices
+from hub.sdk.tracking import RANK, Observation, Status, Tracked
+from hub.shipments import joining, notices, taking
 from hub.shipments.events import MONEY, STATUS, ShipmentChange
 from hub.shipments.notices import STEPS, Choice, CustomerNotices, filled, leaves_at, step_of
+from hub.shipments.service import Pace, Results
 
 KYIV = ZoneInfo("Europe/Kyiv")
 
@@ -161,3 +163,23 @@ def test_only_the_head_switches_and_every_fault_is_named(shop):
     with pytest.raises(InputRejected) as refused:
         shop.world.write(notices.choose, shop.head, shop.world.team, ["lost"], "25:00", "9")
     assert {p.path for p in refused.value.problems} == {"steps", "quiet_from", "quiet_to"}
+
+
+def test_a_parcel_that_flaps_is_told_of_once_and_never_backward(shop):
+    """Arrived, taken back, arrived again, repeated: one text. Then one for the delivery."""
+    shop.switch(*STEPS)
+    world, pace, clock = shop.world, Pace(KYIV), shop.world.clock
+    start = clock.now()
+    steps = ["accepted", "arrived", "in_transit", "arrived", "arrived", "delivered", "arrived", "delivered"]
+    for at, status in enumerate(steps):
+        seen = Observation(status=Status(status), raw_code=status, clock=moment(start + at * MINUTE))
+        results = Results(tracked={shop.row.id: Tracked(number=shop.row.number, observations=(seen,))})
+        for _ in range(2):
+            world.write(lambda tx, told=results: taking.take_in(tx, [shop.row], told, pace, shop.tell))
+            world.write(lambda tx: tx.execute(update(t.outbox).values(state="done", next_try_at=None)))
+    texts = shop.texts()
+    assert [sum(words in text for text in texts) for words in ("відправлено", "чекає", "отримано")] == [
+        1,
+        1,
+        1,
+    ]
