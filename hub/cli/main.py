@@ -6,7 +6,9 @@ import click
 
 from hub import __version__
 from hub.cli.doctor import COMMANDS as DOCTOR
+from hub.cli.exporting import COMMANDS as EXPORTING
 from hub.cli.fairness import COMMANDS as FAIRNESS
+from hub.cli.importing import COMMANDS as IMPORTING
 from hub.cli.operate import COMMANDS as OPERATE
 from hub.cli.people import COMMANDS as PEOPLE
 from hub.cli.setup import COMMANDS as SETUP
@@ -19,5 +21,5 @@ def main() -> None:
     """Orders from every channel, dealt evenly, followed until goods and money have arrived."""
 
 
-for command in (*SETUP, *PEOPLE, *TRACKING, *OPERATE, *FAIRNESS, *DOCTOR):
+for command in (*SETUP, *PEOPLE, *TRACKING, *OPERATE, *IMPORTING, *EXPORTING, *FAIRNESS, *DOCTOR):
     main.add_command(command)

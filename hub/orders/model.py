@@ -52,7 +52,10 @@ class NewLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """An order to be made. At least one of contact_id and request_id, and a responsible person."""
+    """An order to be made. At least one of contact_id and request_id, and a responsible person.
+
+    `number`: the one that it has already, where it comes from elsewhere; "" = the next one of ours.
+    """
 
     contact_id: int | None
     request_id: int | None
@@ -65,6 +68,7 @@ class NewOrder:
     next_contact_at: int | None = None
     route: str = PARCEL
     fields: Mapping[str, str] = field(default_factory=dict)
+    number: str = ""
 
 
 class OrderRow(NamedTuple):

@@ -62,8 +62,9 @@ def create(tx: Tx, actor: Actor, order: NewOrder, person: Person | None = None) 
         _request_became_order(tx, actor, order.request_id)
     contact_id = _contact(tx, order, person)
     row = OrderRow(
-        tx.new_id(), store.next_number(tx), contact_id, order.request_id, order.responsible_id, route.name,
-        route.version, route.first, order.payment, order.currency, sum(line.total_minor for line in order.lines), 0,
+        tx.new_id(), order.number or store.next_number(tx), contact_id, order.request_id, order.responsible_id,
+        route.name, route.version, route.first, order.payment, order.currency,
+        sum(line.total_minor for line in order.lines), 0,
         text.clean(order.note, text.BODY), tx.now, tx.now, order.next_contact_at, order.wanted_at, None, 0, GENESIS,
         actor.label, tx.correlation_id, fields=_fields_text({}, order.fields),
     )  # fmt: skip
@@ -72,7 +73,10 @@ def create(tx: Tx, actor: Actor, order: NewOrder, person: Person | None = None) 
     store.add(tx, row, _line_rows(tx, row.id, order.lines, 0))
     store.add_entry(tx, entry)
     _index(tx, row)
-    outgoing.tell(tx, "order.created", row)
+    if order.number:  # brought from elsewhere, perhaps with ten thousand others: no news for anybody
+        store.number_taken(tx, order.number)
+    else:
+        outgoing.tell(tx, "order.created", row)
     return row
 
 

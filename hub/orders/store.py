@@ -70,6 +70,18 @@ def next_number(tx: Tx) -> str:
     return str(tx.execute(select(counter.c.value).where(counter.c.name == "order")).scalar_one())
 
 
+def number_taken(tx: Tx, number: str) -> None:
+    """A number came from elsewhere: the next of ours is above it."""
+    if not (number.isascii() and number.isdigit() and len(number) <= 12):
+        return
+    if int(number) < FIRST_NUMBER:
+        return
+    known = counter.c.name == "order"
+    if tx.execute(select(counter.c.value).where(known)).first() is None:
+        tx.execute(insert(counter).values(name="order", value=int(number)))
+    tx.execute(update(counter).where(known, counter.c.value < int(number)).values(value=int(number)))
+
+
 def add(tx: Tx, row: OrderRow, line_rows: Sequence[LineRow]) -> None:
     """Write a new order with its lines."""
     tx.execute(insert(orders).values(**row._asdict()))
