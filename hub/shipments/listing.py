@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, literal_column, or_, select, union_all
+from sqlalchemy import Select, and_, exists, func, literal_column, select, tuple_, union_all
 from sqlalchemy.engine import Connection
 
 from hub.contacts import store as contacts
@@ -201,11 +201,11 @@ def find(conn: Connection, wanted: Wanted, now: Instant) -> Found:
     elif ascends:
         query = query.order_by(key, last)
         if value is not None:
-            query = query.where(key >= value, or_(key > value, last > last_id))
+            query = query.where(tuple_(key, last) > (value, last_id))
     else:
         query = query.order_by(orders.c.id.desc(), last.desc())
         if value is not None:
-            query = query.where(orders.c.id <= value, or_(orders.c.id < value, last < last_id))
+            query = query.where(tuple_(orders.c.id, last) < (value, last_id))
     rows = [ShipmentRow._make(row) for row in conn.execute(query.limit(wanted.limit + 1))]
     if len(rows) <= wanted.limit:
         return Found(rows)

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hub.access import store as access
-from hub.access.model import Role
+from hub.access.model import Role, system
+from hub.db.tables import found_waybill, observation, shipment
+from hub.kernel.clock import DAY
+from hub.shipments import joining
+from hub.shipments.links import ensure_link
 from hub.web.workspace.routes import PAGES
 from hub.web.workspace.visit import SESSION_COOKIE
 from tests.web.conftest import WebHub
@@ -26,7 +30,12 @@ ARGS = [
     "--no-first-run",
     "--disable-background-networking",
 ]
-NOT_SHOWN = {"/live", "/files/{id}", "/messages/{id}/html"}  # a stream; what others wrote
+NOT_SHOWN = {
+    "/live",
+    "/files/{id}",
+    "/messages/{id}/html",
+    "/shipments/export",
+}  # a stream; files; what others wrote
 COMPLAINTS: list[str] = []
 WIDTHS = {"light": 1280, "dark": 375}
 
@@ -73,7 +82,12 @@ async def everything(web_hub: WebHub) -> tuple[int, dict[str, str]]:
         quantity_0="1", price_0="100",
     )  # fmt: skip
     assert made.path.startswith("/orders/"), made.words[:400]
+    order_id = int(made.path.rpartition("/")[2])
+    parcel, secret = web_hub.hub.db.write_now(
+        lambda tx: (parcels_of(tx, order_id), ensure_link(tx, order_id))
+    )
     ids = {
+        "/shipments/{id}": parcel,
         "/tasks/{id}": task.id,
         "/tasks/{id}/why": task.id,
         "/requests/{id}": request_id,
@@ -83,12 +97,37 @@ async def everything(web_hub: WebHub) -> tuple[int, dict[str, str]]:
     for page in PAGES:
         if page.method == "GET" and page.path not in NOT_SHOWN:
             path = page.path.replace("{id}", str(ids.get(page.path, made.path.rpartition("/")[2])))
-            path = path.replace("{name}", "service")
+            path = path.replace("{name}", "service").replace("/t/{secret}", f"/t/{secret}")
             found[page.path] = path.replace("{secret}", web_hub.link(web_hub.add("Newcomer", team=False)))
+    found["concern"] = "/shipments?concern=waiting"
     found["board"] = "/tasks?view=board"
     found["what if"] = "/evenness?period=all&member=1&share=x"
     found["nothing"] = "/orders/1"
     return boss, found
+
+
+def parcels_of(tx: Any, order_id: int) -> int:
+    """Give the order a parcel that waits, with a timeline, and a found waybill; the parcel's id."""
+    row = joining.attach(tx, system("test"), order_id, "nova-poshta", "nova_poshta", "20450812345678", None)
+    values = {"status": "arrived", "happened_at": tx.now - 4 * DAY, "paid_storage_at": tx.now + DAY}
+    money = {"money_status": "expected", "cod_expected_minor": 125000, "place": "Kyiv", "raw_text": "Прибув"}
+    tx.execute(shipment.update().where(shipment.c.id == row.id).values(**values, **money))
+    seen = {"raw_code": "7", "raw_text": "Прибув", "place": "Kyiv", "facts": "{}", "first_seen_at": tx.now}
+    for at, status in enumerate(("accepted", "arrived", "in_transit", "unknown", "arrived")):
+        tx.execute(
+            observation.insert().values(
+                id=tx.new_id(), shipment_id=row.id, identity=str(at), event=str(at), status=status,
+                clock_at=tx.now + at, **seen,
+            )
+        )  # fmt: skip
+    for number, order in (("20450812345671", order_id), ("20450812345672", None)):
+        tx.execute(
+            found_waybill.insert().values(
+                id=tx.new_id(), number=number, account="nova-poshta", order_reference="x", order_id=order,
+                why="phone", cod_minor=100, currency="UAH", state="open", created_at=tx.now,
+            )
+        )  # fmt: skip
+    return row.id
 
 
 @pytest.mark.parametrize("scheme", WIDTHS)
@@ -208,3 +247,27 @@ async def test_an_open_menu_is_not_taken_away_by_news(browser, web_hub):
     assert await page.get_by_role("button", name="For an hour").is_visible()
     await page.get_by_text("Put it off").click()
     await page.get_by_role("link", name="The second").wait_for()
+
+
+async def test_numbers_are_added_by_keyboard_and_the_address_is_copied_by_one_click(browser, web_hub):
+    staff_id = web_hub.add("Olena")
+    person = await web_hub.signed_in(staff_id)
+    await person.submit("/orders/new", "/orders/new", name="Ivan", payment="cod", name_0="Boots", price_0="1")
+    page = await page_of(browser, web_hub, staff_id, permissions=["clipboard-read", "clipboard-write"])
+    await page.goto("/shipments")
+    await page.get_by_role("link", name="Add numbers").first.focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_label("Numbers").focus()
+    await page.keyboard.type("1001 20450812345678")
+    for _ in range(3):
+        await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await page.get_by_text("1 number is added").wait_for()
+    await page.get_by_role("button", name="Add", exact=True).focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Make a tracking page").click()
+    await page.get_by_role("button", name="Copy").click()
+    await page.get_by_role("button", name="Copied").wait_for()
+    copied = await page.evaluate("navigator.clipboard.readText()")
+    assert copied == await page.get_by_label("Tracking page for the customer").input_value()
+    assert (await (await web_hub.browser()).get(copied.removeprefix(web_hub.url))).status == 200
