@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import orjson
 from sqlalchemy import insert
+from sqlalchemy.engine import Connection
 
 from hub.access.model import Actor
 from hub.contacts import store as contacts
@@ -73,15 +74,15 @@ def send_template(tx: Tx, actor: Actor, row: OrderRow, route: Route, name: str) 
     body = store.template_named(tx.conn, name, [language])
     if body is None:
         return False
-    text = templates.fill(body, values_of(tx, row, route, language))
+    text = templates.fill(body, values_of(tx.conn, row, route, language))
     put_message(tx, actor, contact_id=row.contact_id, request_id=row.request_id, text=text, order_id=row.id)
     return True
 
 
-def values_of(tx: Tx, row: OrderRow, route: Route, language: str) -> dict[str, str]:
+def values_of(conn: Connection, row: OrderRow, route: Route, language: str) -> dict[str, str]:
     """What the variables of a template stand for."""
-    contact = contacts.get(tx.conn, row.contact_id).row
-    parcel = next(iter(store.parcels(tx.conn, row.id)), None)
+    contact = contacts.get(conn, row.contact_id).row
+    parcel = next(iter(store.parcels(conn, row.id)), None)
     title = route.stages[row.stage].title
     sums = {"total": row.total_minor, "paid": row.paid_minor, "due": max(0, row.due_minor)}
     return {
@@ -91,7 +92,7 @@ def values_of(tx: Tx, row: OrderRow, route: Route, language: str) -> dict[str, s
         "contact.name": contact.name or contact.organisation,
         "parcel.number": parcel.number if parcel is not None else "",
         "parcel.carrier": parcel.account if parcel is not None else "",
-        "responsible.name": store.name_of(tx.conn, row.responsible_id),
+        "responsible.name": store.name_of(conn, row.responsible_id),
     }
 
 

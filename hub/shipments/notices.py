@@ -224,7 +224,7 @@ class CustomerNotices:
         pay = row.cod_expected_minor if row.money_status == MoneyStatus.EXPECTED else None
         storage = row.paid_storage_at
         return {
-            **outgoing.values_of(tx, order, route, language),
+            **outgoing.values_of(tx.conn, order, route, language),
             "parcel.number": row.number,
             "parcel.carrier": self.titles.get(language, {}).get(row.account, row.account),
             "parcel.place": row.place or "",

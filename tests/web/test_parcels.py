@@ -309,15 +309,22 @@ async def test_who_tries_addresses_is_slowed_down(web_hub):
 
 async def test_the_head_chooses_what_customers_are_told(web_hub):
     head = await web_hub.signed_in(web_hub.add("Iryna", Role.HEAD))
-    shown = await head.get("/notices")
+    shown = await head.get("/customer-notices")
     assert " checked" not in shown.text
-    action = shown.text.split('action="/notices/')[1].split('"')[0]
+    action = shown.text.split('action="/customer-notices/')[1].split('"')[0]
     kept = await head.submit(
-        "/notices", f"/notices/{action}", arrived="1", delivered="1", quiet_from="22:00", quiet_to="08:00"
+        "/customer-notices",
+        f"/customer-notices/{action}",
+        arrived="1",
+        delivered="1",
+        quiet_from="22:00",
+        quiet_to="08:00",
     )
     assert kept.text.count(" checked") == 2
     assert 'value="22:00"' in kept.text
-    wrong = await head.submit("/notices", f"/notices/{action}", quiet_from="late", quiet_to="08:00")
+    wrong = await head.submit(
+        "/customer-notices", f"/customer-notices/{action}", quiet_from="late", quiet_to="08:00"
+    )
     assert (wrong.status, "A time of day such as 21:00" in wrong.words) == (422, True)
 
 

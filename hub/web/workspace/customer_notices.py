@@ -16,7 +16,7 @@ from hub.web.workspace.visit import Visit
 
 
 async def page(visit: Visit) -> web.Response:
-    """GET /notices"""
+    """GET /customer-notices"""
     return await _page(visit)
 
 
@@ -30,13 +30,13 @@ async def _page(visit: Visit, status: int = 200) -> web.Response:
         return {"teams": teams, "texts": texts}
 
     return visit.render(
-        "notices.html", status, template_of=notices.template_of, shop=visit.services.loaded.settings.hub.shop_name,
+        "customer_notices.html", status, template_of=notices.template_of,
         linked=bool(visit.services.loaded.settings.hub.base_url), **await visit.read(find),
     )  # fmt: skip
 
 
 async def keep(visit: Visit) -> web.Response:
-    """POST /notices/<team>"""
+    """POST /customer-notices/<team>"""
     form, team_id = visit.form, visit.id()
     form.name = f"team_{team_id}"
     steps = [step for step in notices.STEPS if form.line(step) == "1"]
@@ -46,4 +46,4 @@ async def keep(visit: Visit) -> web.Response:
     except InputRejected as error:
         take_problems(form, error, visit.words)
         return await _page(visit, 422)
-    return visit.redirect("/notices", "notices_kept")
+    return visit.redirect("/customer-notices", "notices_kept")
