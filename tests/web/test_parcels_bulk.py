@@ -38,7 +38,7 @@ async def test_a_preview_shows_every_line_and_writes_nothing_until_it_is_confirm
 async def test_a_file_is_read_as_if_it_was_pasted(web_hub, kind):
     staff_id = web_hub.add("Olena")
     order = order_of(web_hub, staff_id)
-    rows = [["Замовлення", "ТТН"], [int(order.number), int(WAYBILL)]]
+    rows: list[list[object]] = [["Замовлення", "ТТН"], [int(order.number), int(WAYBILL)]]
     if kind == "csv":
         body = "\n".join(";".join(map(str, row)) for row in rows).encode("cp1251")
     else:

@@ -71,7 +71,7 @@ def test_no_text_becomes_a_formula(cell):
 
 def test_numbers_stay_numbers_and_what_was_guarded_reads_back():
     target = io.BytesIO()
-    rows = [["+380671234567", Decimal("-12.50"), "-5"], ["Olena", None, "=x"]]
+    rows: list[list[sheets.Cell]] = [["+380671234567", Decimal("-12.50"), "-5"], ["Olena", None, "=x"]]
     assert sheets.write_csv(target, ["a", "b", "c"], rows) == 2
     assert sheets.read_rows(target.getvalue())[1:] == [["+380671234567", "-12.50", "-5"], ["Olena", "", "=x"]]
 

@@ -12,6 +12,7 @@ from hub.db import tables as t
 from hub.kernel.clock import HOUR, MINUTE, instant, moment
 from hub.kernel.errors import AccessDenied, InputRejected
 from hub.orders import settings as office
+from hub.orders import templates
 from hub.orders.outgoing import LANE
 from hub.sdk.tracking import RANK, Observation, Status, Tracked
 from hub.shipments import joining, notices, taking
@@ -68,8 +69,8 @@ def test_a_line_without_any_value_is_left_out():
 def test_every_step_has_its_words_in_both_languages():
     for step in STEPS:
         for language in ("uk", "en"):
-            named = set(notices.templates.variables_of(notices.TEXTS[step][language]))
-            assert named <= {*notices.templates.VARIABLES, *notices.templates.NOTICE_VARIABLES}
+            named = set(templates.variables_of(notices.TEXTS[step][language]))
+            assert named <= {*templates.VARIABLES, *templates.NOTICE_VARIABLES}
 
 
 class Shop:
