@@ -297,7 +297,7 @@ async def test_a_renewed_or_closed_address_leads_nowhere(web_hub):
 
 async def test_who_tries_addresses_is_slowed_down(web_hub):
     customer = await web_hub.browser()
-    answers: list[int] = []
+    answers: list[Any] = []
     while len(answers) < 300 and (
         not answers or answers[-1].status == 404
     ):  # one more is allowed each second
