@@ -256,7 +256,7 @@ def open_hub(
 ) -> Hub:
     """Open everything but the network. Raises SettingsRejected, SchemaMismatch, AlreadyServing, Unavailable."""
     clock = clock or SystemClock()
-    plugins = load_plugins(extra)
+    plugins = load_plugins(extra, folder=loaded.plugins_folder())
     found = read_accounts(loaded, plugins, clock)
     if serve and found.problems:
         raise SettingsRejected(found.problems)
@@ -372,7 +372,7 @@ def blob_store(loaded: Loaded) -> BlobStore:
 def fork_scribe(loaded: Loaded, extra: Iterable[tuple[str, ModuleType]] = ()) -> Scribe:
     """Call it first of all: the plugins are imported before, so that both processes share them in memory."""
     clock = SystemClock()
-    plugins = load_plugins(extra)
+    plugins = load_plugins(extra, folder=loaded.plugins_folder())
 
     def desk(node_number: int, not_before: int) -> Desk:
         found = read_accounts(loaded, plugins, clock)

@@ -171,6 +171,10 @@ class Loaded(BaseModel):
         """A path of the settings, made absolute."""
         return (self.base / relative).resolve()
 
+    def plugins_folder(self) -> Path | None:
+        """Where plugins of one's own lie; None where the settings name no folder."""
+        return self.path(self.settings.hub.plugins_dir) if self.settings.hub.plugins_dir else None
+
 
 def settings_file(given: str | None) -> Path:
     """Which file: the option, else HUB_CONFIG, else config/hub.toml."""

@@ -37,7 +37,7 @@ def row(what: str, result: str, detail: str) -> Row:
 
 def run_checks(loaded: Loaded) -> list[Row]:
     """Settings were read already; the rest is tried here."""
-    plugins = load_plugins()
+    plugins = load_plugins(folder=loaded.plugins_folder())
     found = read_accounts(loaded, plugins, SystemClock())
     return [
         row("settings", "ok", str(loaded.file)),

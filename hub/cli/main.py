@@ -11,6 +11,7 @@ from hub.cli.fairness import COMMANDS as FAIRNESS
 from hub.cli.importing import COMMANDS as IMPORTING
 from hub.cli.operate import COMMANDS as OPERATE
 from hub.cli.people import COMMANDS as PEOPLE
+from hub.cli.plugins import COMMANDS as PLUGINS
 from hub.cli.setup import COMMANDS as SETUP
 from hub.cli.tracking import COMMANDS as TRACKING
 
@@ -21,5 +22,5 @@ def main() -> None:
     """Orders from every channel, dealt evenly, followed until goods and money have arrived."""
 
 
-for command in (*SETUP, *PEOPLE, *TRACKING, *OPERATE, *IMPORTING, *EXPORTING, *FAIRNESS, *DOCTOR):
+for command in (*SETUP, *PLUGINS, *PEOPLE, *TRACKING, *OPERATE, *IMPORTING, *EXPORTING, *FAIRNESS, *DOCTOR):
     main.add_command(command)

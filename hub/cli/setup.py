@@ -1,15 +1,14 @@
-"""hub init, hub serve, hub check, hub plugins, hub demo"""
+"""hub init, hub serve, hub check, hub demo"""
 
 from __future__ import annotations
 
 import secrets
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from hub.cli.frame import FINDING, config_option, fail, guarded, json_option, load_settings, made, show
+from hub.cli.frame import FINDING, config_option, guarded, json_option, load_settings, made, show
 
 PACKAGED = Path(__file__).with_name("hub.example.toml")
 
@@ -94,59 +93,4 @@ def check(config: str | None, as_json: bool) -> None:
         sys.exit(FINDING)
 
 
-@click.command()
-@click.argument("name", required=False)
-@json_option
-@guarded
-def plugins(name: str | None, as_json: bool) -> None:
-    """Plugins that were found, what each offers, and why one stays out."""
-    from hub.cli.logs import set_up_logs  # noqa: PLC0415
-    from hub.loader import load_plugins  # noqa: PLC0415
-
-    set_up_logs(quiet=True)
-    rows: list[dict[str, Any]] = []
-    for found in load_plugins().found:
-        offers = [f"channel {p.name}" for p in found.channels] + [f"carrier {p.name}" for p in found.carriers]
-        rows.append(
-            {"plugin": found.name, "offers": offers, "problem": found.problem, "module": found.origin}
-        )
-    if name is not None:
-        rows = [row for row in rows if row["plugin"] == name]
-        if not rows:
-            fail(f"no plugin {name}: see `hub plugins`")
-        if not as_json:
-            _describe(name, rows[0])
-            return
-    show(rows, as_json, "no plugins are installed")
-    if any(row["problem"] for row in rows):
-        sys.exit(FINDING)
-
-
-def _describe(name: str, row: dict[str, Any]) -> None:
-    """One plugin with the keys of its settings."""
-    from hub.loader import load_plugins  # noqa: PLC0415
-    from hub.sdk.carrier import CarrierPlugin  # noqa: PLC0415
-    from hub.sdk.channel import ChannelPlugin  # noqa: PLC0415
-
-    loaded = load_plugins()
-    click.echo(f"{name}: {', '.join(row['offers']) or 'offers nothing'}")
-    if row["problem"]:
-        click.echo(f"stays out: {row['problem']}")
-    found = next(d for d in loaded.found if d.name == name)
-    kinds: list[ChannelPlugin | CarrierPlugin] = [*found.channels, *found.carriers]
-    for kind in kinds:
-        keys = [
-            {
-                "key": key,
-                "default": "(required)" if field.is_required() else repr(field.default)[:40],
-                "meaning": field.description or "",
-            }
-            for key, field in kind.settings.model_fields.items()
-        ]
-        click.echo("")
-        show(keys, False, "no settings")
-    if row["problem"]:
-        sys.exit(FINDING)
-
-
-COMMANDS = (init, serve, demo, check, plugins)
+COMMANDS = (init, serve, demo, check)

@@ -50,6 +50,15 @@ def _mended(body: bytes) -> Any:
         raise AnswerUnreadable("the answer is not JSON") from None
 
 
+def read_object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object of a body that came from outside; None where it is anything else."""
+    try:
+        read = read_json(body)
+    except AnswerUnreadable:
+        return None
+    return read if isinstance(read, dict) else None
+
+
 def told_text(value: object, limit: int) -> str:
     """Text or a whole number as text without outer space, at most `limit` characters; "" for the rest."""
     if isinstance(value, int) and not isinstance(value, bool):

@@ -69,12 +69,17 @@ def test_our_own_plugins_are_found_by_their_entry_points():
 @pytest.mark.parametrize(
     ("needs", "words"),
     [
-        (f"{MAJOR + 1}.0", "take another version of the plugin"),
+        (f"{MAJOR + 1}.0", "take a newer hub, or an older plugin"),
+        (f"{MAJOR - 1}.9", "take a newer plugin"),
         (f"{MAJOR}.{MINOR + 1}", "take a newer hub"),
         ("", "names no SDK version"),
         ("1", "names no SDK version"),
         ("1.x", "names no SDK version"),
         ("1.0.0", "names no SDK version"),
+        ("-1.0", "names no SDK version"),
+        ("١.٠", "names no SDK version"),
+        (1.1, "names no SDK version"),
+        (None, "such as"),
     ],
 )
 def test_another_sdk_keeps_a_plugin_out_and_says_what_to_do(needs, words):
@@ -158,3 +163,67 @@ def install(folder, monkeypatch, name, code):
     (info / "entry_points.txt").write_text(f"[hub.plugins]\n{name} = {name}\n")
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+def write_plugin(folder, name, kind="channel", code=""):
+    """A plugin of `plugins_dir`: a package with plugin.py."""
+    package = folder / name
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "plugin.py").write_text(
+        code
+        or "from hub.sdk import ChannelPlugin, hookimpl\n"
+        "from pydantic import BaseModel\n"
+        "@hookimpl\n"
+        "def hub_register(register):\n"
+        f"    register.channel(ChannelPlugin(name={name!r}, title={{}}, settings=BaseModel, create=print))\n"
+    )
+    return package
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield tmp_path / "plugins"
+    for name in [one for one in sys.modules if one.partition(".")[0].startswith("own_")]:
+        del sys.modules[name]
+
+
+def test_a_folder_of_own_plugins_is_loaded_without_installing(folder):
+    write_plugin(folder, "own_pigeon")
+    project = folder / "project"
+    write_plugin(project, "own_stork")
+    (project / "pyproject.toml").write_text(
+        '[project.entry-points."hub.plugins"]\nown_name = "own_stork.plugin"\n'
+    )
+    (folder / "_not_yet").mkdir()
+    (folder / ".git").mkdir()
+    plugins = load_plugins(folder=folder)
+    assert {"own_pigeon", "own_stork"} <= plugins.channels.keys()
+    assert [one.problem for one in plugins.found if one.root or one.problem] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "words"),
+    [
+        ("own_empty", {}, "neither a pyproject.toml nor a plugin.py"),
+        ("own_words", {"pyproject.toml": "]["}, "cannot be read"),
+        ("own_none", {"pyproject.toml": "[project]\n"}, "has no entry point"),
+        ("own_text", {"pyproject.toml": '[project]\nentry-points = "x"\n'}, "has no entry point"),
+        ("own_broken", {"plugin.py": "def broken(:"}, "SyntaxError"),
+        ("json", {"plugin.py": ""}, "Python has a module json already"),
+        ("viber", {"plugin.py": ""}, "is installed already"),
+    ],
+)
+def test_an_own_plugin_that_cannot_be_loaded_stays_out_with_its_reason(folder, name, files, words):
+    (folder / name).mkdir(parents=True)
+    for file, text in files.items():
+        (folder / name / file).write_text(text)
+    plugins = load_plugins(folder=folder)
+    assert words in str([one.problem for one in plugins.found if one.name == name and one.problem])
+    assert {"web_form", "viber"} <= plugins.channels.keys()
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path):
+    plugins = load_plugins(folder=tmp_path / "nowhere")
+    assert "there is no folder" in (problem(plugins, "plugins_dir") or "")
