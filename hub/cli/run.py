@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import socket
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,12 @@ def serve_forever(
     extra: Any = (),
     beside: Beside | None = None,
     role: Role = Role.ALL,
+    listening: int | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `beside` runs next to it with the address (the demo's emulators)."""
+    """Serve until SIGTERM or SIGINT. `beside` runs next to it with the address (the demo's emulators).
+
+    `listening`: descriptor of a socket that listens already (`--reload-plugins`); then host and port mean nothing.
+    """
     refuse_role(loaded, role)
     takes = not demo and role is not Role.WORKER  # a worker takes no deliveries at /in
     scribe = fork_scribe(loaded, extra) if takes else None  # before the database is open
@@ -59,6 +64,7 @@ def serve_forever(
                 beside=beside,
                 scribe=scribe,
                 role=role,
+                listening=listening,
             )
         )
     finally:
@@ -75,13 +81,18 @@ async def _serve(
     beside: Beside | None,
     scribe: Scribe | None,
     role: Role,
+    listening: int | None = None,
 ) -> None:
     process, app = build_process(hub, demo=demo, speed=speed, scribe=scribe, role=role)
     if scribe is not None:
         await scribe.start()
     runner = web.AppRunner(app, access_log=None, handle_signals=False, keepalive_timeout=75)
     await runner.setup()
-    site = web.TCPSite(runner, host, port, backlog=1024)
+    site: web.BaseSite
+    if listening is None:
+        site = web.TCPSite(runner, host, port, backlog=1024)
+    else:
+        site = web.SockSite(runner, socket.socket(fileno=listening), backlog=1024)
     try:
         await site.start()
     except OSError as error:

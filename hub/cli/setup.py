@@ -46,9 +46,22 @@ def init(folder: Path, as_json: bool) -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on (default: [web] port; 0: any)."
 )
+@click.option(
+    "--reload-plugins",
+    is_flag=True,
+    help="While developing: start again whenever a file of [hub] plugins_dir changes; no message is lost.",
+)
+@click.option("--listen-fd", type=int, hidden=True)
 @config_option
 @guarded
-def serve(role: str, host: str | None, port: int | None, config: str | None) -> None:
+def serve(
+    role: str,
+    host: str | None,
+    port: int | None,
+    reload_plugins: bool,
+    listen_fd: int | None,
+    config: str | None,
+) -> None:
     """Run the hub: intake, workspace, API, and the work behind them."""
     from hub.cli.logs import set_up_logs  # noqa: PLC0415
     from hub.cli.run import serve_forever  # noqa: PLC0415
@@ -56,7 +69,12 @@ def serve(role: str, host: str | None, port: int | None, config: str | None) -> 
 
     set_up_logs()
     loaded = load_settings(config)
-    serve_forever(loaded, host, port, role=Role(role))
+    if reload_plugins:
+        from hub.cli.reload import serve_reloading  # noqa: PLC0415
+
+        given = ["--role", role, *(["--config", config] if config else [])]
+        serve_reloading(loaded, host, port, given)
+    serve_forever(loaded, host, port, role=Role(role), listening=listen_fd)
 
 
 @click.command()

@@ -11,12 +11,12 @@ from click.testing import CliRunner
 from hub.cli import main
 from hub.cli.kit import findings, locate, run
 from hub.loader import load_plugins
-from hub.testing.scaffold import MARK, TEMPLATE, files, new_plugin, places_left
-from tests.contract import authors
-from tests.contract.test_every_plugin import load
+from hub.testing.scaffold import MARK, files, new_plugin, places_left
 
-_CHANNEL = load(TEMPLATE / "channel" / "tests" / "test_contract.py")
-_CARRIER = load(TEMPLATE / "carrier" / "tests" / "test_contract.py")
+# The template's own checks run here too, as it stands.
+from plugins._template.carrier.tests.test_contract import TestExampleCarrier  # noqa: F401
+from plugins._template.channel.tests.test_contract import TestExampleChannel  # noqa: F401
+from tests.contract import authors
 
 OTHERS = (
     "schemathesis",
@@ -32,14 +32,6 @@ OTHERS = (
 )
 QUICK = f'addopts = "{" ".join(f"-p no:{one}" for one in OTHERS)}"\n'
 """pytest plugins of our own tests, which a plugin's author does not have: they only cost time here."""
-
-
-class TestTemplateOfAChannel(_CHANNEL.TestExampleChannel):
-    """The template as it stands."""
-
-
-class TestTemplateOfACarrier(_CARRIER.TestExampleCarrier):
-    """The template as it stands."""
 
 
 def invoke(*arguments):

@@ -171,10 +171,18 @@ class Served:
     """`hub serve` as a process, on a port of its own, with settings below `folder`."""
 
     def __init__(
-        self, url: str, folder: Path, *, name: str = "hub", more: str = "", role: str = "all"
+        self,
+        url: str,
+        folder: Path,
+        *,
+        name: str = "hub",
+        more: str = "",
+        role: str = "all",
+        flags: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.role = role
+        self.flags = flags
         self.config = folder / "config" / f"{name}.toml"
         self.config.parent.mkdir(exist_ok=True)
         self.config.write_text(
@@ -191,7 +199,7 @@ class Served:
         """Start it and wait until it says where it is."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [HUB, "serve", "--role", self.role, "--config", self.config],
+                [HUB, "serve", "--role", self.role, "--config", self.config, *self.flags],
                 stdout=subprocess.PIPE, stderr=log, text=True, env=environment(),
             )  # fmt: skip
         assert self.process.stdout is not None
