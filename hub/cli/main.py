@@ -6,6 +6,7 @@ import click
 
 from hub import __version__
 from hub.cli.doctor import COMMANDS as DOCTOR
+from hub.cli.emulate import COMMANDS as EMULATE
 from hub.cli.exporting import COMMANDS as EXPORTING
 from hub.cli.fairness import COMMANDS as FAIRNESS
 from hub.cli.importing import COMMANDS as IMPORTING
@@ -22,5 +23,5 @@ def main() -> None:
     """Orders from every channel, dealt evenly, followed until goods and money have arrived."""
 
 
-for command in (*SETUP, *PLUGINS, *PEOPLE, *TRACKING, *OPERATE, *IMPORTING, *EXPORTING, *FAIRNESS, *DOCTOR):
+for command in (*SETUP, *PLUGINS, *EMULATE, *PEOPLE, *TRACKING, *OPERATE, *IMPORTING, *EXPORTING, *FAIRNESS, *DOCTOR):
     main.add_command(command)
