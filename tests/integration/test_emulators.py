@@ -87,12 +87,14 @@ async def test_a_carrier_is_asked_by_its_plugin_and_fails_on_command(entry):
 
 
 @pytest.mark.parametrize("entry", CHATS, ids=lambda one: one.name)
-async def test_a_chat_is_checked_by_its_plugin_and_its_customers_write_on_command(entry):
+async def test_a_chat_is_checked_by_its_plugin_and_its_customers_write_on_command(entry, cleanup):
     emulator = entry.make(*_world())
     base_url = await emulator.start()
     try:
         async with LoopbackHost() as host, aiohttp.ClientSession() as http:
             channel = built(entry, base_url, host)
+            if channel.capabilities.registers:
+                await channel.open_webhook(await _listener(cleanup))
             assert await channel.check()
             outside = "/".join(base_url.split("/", 3)[:3])
             async with http.post(f"{outside}{PREFIX}/say", json={"text": "hello"}) as answer:
@@ -105,6 +107,28 @@ async def test_a_chat_is_checked_by_its_plugin_and_its_customers_write_on_comman
             await _is_honest(http, outside, entry)
     finally:
         await emulator.stop()
+
+
+@pytest.fixture
+async def cleanup():
+    runners = []
+    yield runners
+    for runner in runners:
+        await runner.cleanup()
+
+
+async def _listener(runners):
+    """Somebody who takes every call of a web hook; the address."""
+
+    async def take(request):
+        return aiohttp.web.Response()
+
+    app = aiohttp.web.Application()
+    app.router.add_route("*", "/{tail:.*}", take)
+    runners.append(aiohttp.web.AppRunner(app))
+    await runners[-1].setup()
+    await aiohttp.web.TCPSite(runners[-1], "127.0.0.1", 0).start()
+    return f"http://127.0.0.1:{runners[-1].addresses[0][1]}/in/account"
 
 
 def _world():
