@@ -27,6 +27,8 @@ from sqlalchemy.engine import URL, Connection
 
 from hub.access.model import system
 from hub.accounts import store as accounts
+from hub.accounts.guard import PluginMisbehaved
+from hub.accounts.guarded import Conduct, GuardedChannel, build_guarded
 from hub.accounts.host import AccountHost
 from hub.accounts.secrets import SecretKey, SecretKeyUnusable, read_key
 from hub.assignment.ledger import create_head
@@ -68,6 +70,7 @@ from hub.runtime.replies import ReplySink
 from hub.runtime.watch import Watch
 from hub.sdk.carrier import Carrier
 from hub.sdk.channel import Channel
+from hub.sdk.errors import PluginError
 from hub.sdk.errors import SettingsRejected as PluginSettingsRejected
 from hub.settings import Loaded, TeamSection, problems_of
 from hub.shipments.notices import CustomerNotices
@@ -116,6 +119,7 @@ class Accounts:
     problems: list[FieldProblem] = field(default_factory=list)
     off: dict[str, str] = field(default_factory=dict)
     hosts: list[AccountHost] = field(default_factory=list)
+    conducts: list[Conduct] = field(default_factory=list)
 
     async def close(self) -> None:
         """Close the connections to providers, in the loop that opened them."""
@@ -209,15 +213,21 @@ def _secret_key(loaded: Loaded) -> SecretKey | None:
 
 def _build_account(one: AccountSettings, kind: Any, host: AccountHost, found: Accounts) -> None:
     found.hosts.append(host)
+    base = Channel if one.kind == "channel" else Carrier
     try:
-        built = kind.create(one.name, one.keys, host)
+        built = build_guarded(kind, one.name, one.keys, host, base)
     except PluginSettingsRejected as rejected:
         found.off[one.name] = rejected.message
-    except Exception as error:  # noqa: BLE001 - a boundary, see below
-        # The guard around a plugin's constructor.
+    except PluginError as error:
         found.off[one.name] = f"its plugin raised {type(error).__name__}"
+    except PluginMisbehaved as error:
+        found.off[one.name] = error.message
     else:
-        (found.channels if one.kind == "channel" else found.carriers)[one.name] = built
+        found.conducts.append(built.conduct)
+        if isinstance(built, GuardedChannel):
+            found.channels[one.name] = built
+        else:
+            found.carriers[one.name] = built
 
 
 @dataclass(slots=True)
@@ -271,6 +281,8 @@ def open_hub(
     key = read_key(loaded.path(loaded.settings.hub.secret_key_file), os.environ)
     for host in found.hosts:
         host.store.attach(db, key)
+    for conduct in found.conducts:
+        conduct.attach(db)
     db.write_now(lambda tx: seed(tx, loaded, found, restart=serve))
     return Hub(loaded, plugins, found, db, node, clock, lock)
 

@@ -19,6 +19,7 @@ from types import ModuleType
 import pluggy
 import structlog
 
+from hub.kernel.bounded import GivenUp, bounded
 from hub.sdk import hookspecs
 from hub.sdk.carrier import CarrierPlugin
 from hub.sdk.channel import ChannelPlugin
@@ -27,6 +28,8 @@ from hub.sdk.version import SDK_VERSION
 log = structlog.get_logger("hub.loader")
 
 GROUP = "hub.plugins"
+IMPORT_WITHIN_S = 30.0
+REGISTER_WITHIN_S = 5.0
 
 
 @dataclass(slots=True)
@@ -120,7 +123,11 @@ def _load(plugins: Plugins, distribution: Distribution, find: Callable[[], objec
     if distribution.problem is not None:
         return
     try:
-        module = find()
+        module = bounded(find, IMPORT_WITHIN_S, "hub-plugin-import")
+    except GivenUp:
+        distribution.problem = f"cannot be imported: it did not come back within {IMPORT_WITHIN_S:.0f} s"
+        log.warning("plugin_not_imported", plugin=distribution.name, error="hung")
+        return
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a boundary, see below
         # The boundary of loading: whatever importing a plugin raises is its own matter.
         distribution.problem = f"cannot be imported: {type(error).__name__}: {error}"
@@ -184,15 +191,23 @@ def register(plugins: Plugins, distribution: Distribution, module: object) -> No
     try:
         manager.register(module, name=distribution.name)
         manager.check_pending()
-        manager.hook.hub_register(register=_Register(distribution, plugins))
+        taken = _Register(distribution, plugins)
+        bounded(lambda: manager.hook.hub_register(register=taken), REGISTER_WITHIN_S, "hub-plugin-register")
+    except GivenUp:
+        _keep_out(distribution, f"it did not come back from hub_register within {REGISTER_WITHIN_S:.0f} s")
+        return
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a boundary, see below
         # The boundary of registering: one plugin's mistake keeps only that plugin out.
-        distribution.problem = f"cannot register: {type(error).__name__}: {error}"
-        distribution.channels.clear()
-        distribution.carriers.clear()
-        log.warning("plugin_not_registered", plugin=distribution.name, error=type(error).__name__)
+        _keep_out(distribution, f"{type(error).__name__}: {error}")
         return
     if not distribution.channels and not distribution.carriers:
         distribution.problem = "registers nothing: it needs a hub_register hook"
     plugins.channels.update({p.name: p for p in distribution.channels})
     plugins.carriers.update({p.name: p for p in distribution.carriers})
+
+
+def _keep_out(distribution: Distribution, why: str) -> None:
+    distribution.problem = f"cannot register: {why}"
+    distribution.channels.clear()
+    distribution.carriers.clear()
+    log.warning("plugin_not_registered", plugin=distribution.name, problem=why.partition(":")[0])

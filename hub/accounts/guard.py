@@ -1,84 +1,180 @@
-"""Runs a plugin's synchronous method so that it can harm its own account only.
+"""Calls a plugin's methods so that it can harm its own account only: the table of limits, and three ways to call.
 
-The call has a thread of its own, not one of the loop's pool: a pool full of hung plugins would stop the hub, and its
-shutdown would wait for them. When the time is up the caller goes on, and the thread is told to end by an exception
-(PyThreadState_SetAsyncExc). That ends Python code that spins. What it cannot end is code that does not come
-back to the interpreter: a sleep, a lock, a loop inside a C library; such a thread stays behind until
-it comes back by itself or the process ends, and takes no CPU unless the library does.
+    guarded      from the event loop, a synchronous method: in a thread of its own (hub/kernel/bounded.py)
+    guarded_now  the same from a thread that waits
+    called       an asynchronous method: in the event loop, under a watch that throws out what holds the loop
 
-`verify` and `parse` have a guard of their own that takes what has queued up in one go (hub/intake/parser.py).
+`verify` and `parse` have a guard of their own that takes what has queued up in one go (hub/intake/parser.py, in
+the scribe hub/intake/scribe.py). `answer` is called once for each delivery: a thread for it would cost more than
+all the rest of a delivery, so it runs in the loop under the same watch as the asynchronous methods.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import threading
-from collections.abc import Callable
-from typing import TypeVar
+import inspect
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
+from typing import Any, TypeVar
 
+from hub.accounts.loopwatch import WATCH, LoopHeld
+from hub.accounts.soundness import Nonsense, check_sound
+from hub.kernel.bounded import Abandonable, GivenUp, bounded
 from hub.kernel.errors import HubError
+from hub.sdk.errors import PluginError
 
 Value = TypeVar("Value")
 
-LIMIT_S = {"page": 1.0, "looks_like": 0.5}
-"""How long a method may take, in seconds of the clock on the wall: thread start and a busy machine included."""
+LIMIT_S: dict[str, float] = {
+    "create": 10.0,
+    "page": 1.0,
+    "answer": 0.25,
+    "looks_like": 0.5,
+    "pull": 75.0,  # it waits for news up to 20 s
+    "taken": 28.0,
+    "rescan": 110.0,
+    "send": 29.0,
+    "fetch": 55.0,
+    "check": 19.0,
+    "open_webhook": 19.0,
+    "close_webhook": 19.0,
+    "close": 2.8,
+    "track": 38.0,
+    "changes": 58.0,
+    "documents": 58.0,
+    "transfers": 58.0,
+}
+"""How long a method may take, in seconds of the clock on the wall: thread start and a busy machine included.
+
+A little less than its caller waits, so that the guard is the first to notice. `docs/plugins.md` shows it.
+"""
+
+HELD_S: Mapping[str, float] = {"answer": LIMIT_S["answer"]}
+"""How long one step in the event loop may hold it; for what is not listed one second."""
 
 
 class PluginMisbehaved(HubError):
-    """A plugin did not come back, raised, or returned what it may not return. `how`: hung, raised, nonsense."""
+    """A plugin did not come back, raised, or returned what it may not return. `how`: hung, held, raised, nonsense."""
 
-    def __init__(self, how: str, detail: str = "") -> None:
-        super().__init__(f"the plugin {how}{f' ({detail})' if detail else ''}", how=how)
+    WORDS: Mapping[str, str] = {
+        "hung": "its plugin did not come back from {method} in time",
+        "held": "its plugin held up the whole hub in {method} and was thrown out",
+        "raised": "its plugin raised {detail}",
+        "nonsense": "its plugin returned nonsense from {method} ({detail})",
+    }
+
+    def __init__(self, how: str, method: str, detail: str = "") -> None:
+        super().__init__(self.WORDS[how].format(method=method, detail=detail), how=how)
         self.how = how
-
-
-class _GiveUp(BaseException):
-    """Raised inside an abandoned thread. No Exception: a plugin's own `except Exception` must not catch it."""
 
 
 async def guarded(
     method: str, call: Callable[[], object], returns: type[Value] | tuple[type[Value], ...]
 ) -> Value:
-    """One call under its time limit, its value checked by type. Raises PluginMisbehaved."""
+    """One synchronous call under its time limit, its value checked by type. Raises PluginMisbehaved."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[object] = loop.create_future()
 
-    def deliver(value: object, error: BaseException | None) -> None:
+    def settle(value: object, error: BaseException | None) -> None:
         if future.done():
             return  # given up meanwhile
         if error is not None:
-            future.set_exception(PluginMisbehaved("raised", type(error).__name__))
+            future.set_exception(PluginMisbehaved("raised", method, type(error).__name__))
         else:
             future.set_result(value)
 
-    def work() -> None:
-        value, problem = None, None
+    def deliver(value: object, error: BaseException | None) -> None:
         try:
-            value = call()
-        except _GiveUp:
-            return
-        except BaseException as error:  # noqa: BLE001 - a boundary: SystemExit of a plugin ends no thread of ours
-            problem = error
-        try:
-            loop.call_soon_threadsafe(deliver, value, problem)
+            loop.call_soon_threadsafe(settle, value, error)
         except RuntimeError:
             return  # the loop has ended: nobody waits any more
 
-    thread = threading.Thread(target=work, name=f"hub-plugin-{method}", daemon=True)
-    thread.start()
+    running = Abandonable(call, deliver, f"hub-plugin-{method}")
     try:
         async with asyncio.timeout(LIMIT_S[method]):
             value = await future
     except TimeoutError:
-        _stop(thread)
-        raise PluginMisbehaved("hung") from None
+        running.abandon()
+        raise PluginMisbehaved("hung", method) from None
+    return _of(method, value, returns)
+
+
+def guarded_now(
+    method: str, call: Callable[[], object], returns: type[Value] | tuple[type[Value], ...]
+) -> Value:
+    """The same from a thread that waits; what the contract lets a plugin raise passes. Raises PluginMisbehaved."""
+    try:
+        value = bounded(call, LIMIT_S[method], f"hub-plugin-{method}")
+    except GivenUp:
+        raise PluginMisbehaved("hung", method) from None
+    except PluginError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a boundary: SystemExit of a plugin ends no thread of ours
+        raise PluginMisbehaved("raised", method, type(error).__name__) from None
+    return _of(method, value, returns)
+
+
+async def called(
+    method: str, call: Callable[[], Awaitable[object]], returns: type[Value] | tuple[type[Value], ...]
+) -> Value:
+    """One asynchronous call. Raises what the contract lets a plugin raise, its own TimeoutError, PluginMisbehaved."""
+    try:
+        async with asyncio.timeout(LIMIT_S[method]) as limit:
+            value = await _Steps(call, HELD_S.get(method))
+    except (PluginError, asyncio.CancelledError):
+        raise
+    except TimeoutError:
+        if limit.expired():
+            raise PluginMisbehaved("hung", method) from None
+        raise
+    except LoopHeld:
+        raise PluginMisbehaved("held", method) from None
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a boundary, as above
+        raise PluginMisbehaved("raised", method, type(error).__name__) from None
+    return _of(method, value, returns)
+
+
+def in_the_loop(method: str, call: Callable[..., object], *arguments: object) -> object:
+    """A quick synchronous call in the loop, thrown out when it holds the loop: PluginMisbehaved("held")."""
+    try:
+        return WATCH.step(HELD_S.get(method), call, *arguments)
+    except LoopHeld:
+        raise PluginMisbehaved("held", method) from None
+
+
+def _of(method: str, value: object, returns: type[Value] | tuple[type[Value], ...]) -> Value:
+    """The value, if it is what the contract says, down to its last field."""
     if not isinstance(value, returns):
-        raise PluginMisbehaved("nonsense", type(value).__name__)
+        raise PluginMisbehaved("nonsense", method, type(value).__name__)
+    try:
+        check_sound(value)
+    except Nonsense as nonsense:
+        raise PluginMisbehaved("nonsense", method, str(nonsense)) from None
     return value
 
 
-def _stop(thread: threading.Thread) -> None:
-    """Ask a thread to end at its next step in the interpreter."""
-    if thread.ident is not None and thread.is_alive():
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_GiveUp))
+class _Steps:
+    """Drives an awaitable step by step, each one watched: what runs between two awaits is the plugin's own code."""
+
+    def __init__(self, call: Callable[[], Awaitable[object]], held_s: float | None) -> None:
+        self._call = call
+        self._held_s = held_s
+
+    def __await__(self) -> Generator[Any, Any, object]:
+        awaitable: object = WATCH.step(self._held_s, self._call)
+        if not inspect.isawaitable(awaitable):
+            return awaitable  # nonsense: refused by its type
+        steps: Iterator[Any] = awaitable.__await__()
+        thrown: BaseException | None = None
+        while True:
+            try:
+                if thrown is None:
+                    waits_for = WATCH.step(self._held_s, next, steps)
+                else:
+                    waits_for = WATCH.step(self._held_s, steps.throw, thrown)  # type: ignore[attr-defined]
+            except StopIteration as done:
+                return done.value
+            thrown = None
+            try:
+                yield waits_for
+            except BaseException as error:  # noqa: BLE001 - whatever the loop throws in is the plugin's to handle
+                thrown = error

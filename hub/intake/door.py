@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
+from hub.accounts.guard import PluginMisbehaved, in_the_loop
 from hub.db.database import Database
 from hub.db.tables import delivery, delivery_body, rejection
 from hub.db.tx import Tx
@@ -41,6 +42,7 @@ REPLAY_BATCH = 50
 ASK_WITHIN_S = 5.0
 ASKED = "hub-asked"
 """The header of a delivery that holds what `Channel.ask` brought; from outside it is never believed."""
+_STORED = HttpAnswer(status=200, body=b"{}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +141,20 @@ class Door:
         return dataclasses.replace(raw, headers=headers)
 
     def _answer(self, account: ChannelAccount, result: Outcome, raw: RawDelivery) -> HttpAnswer:
+        if account.silent:
+            return _STORED
         try:
-            answer = account.channel.answer(result, raw)
+            answer = in_the_loop("answer", account.channel.answer, result, raw)
             check_answer(answer)
-            return answer
-        except Exception as error:  # noqa: BLE001 - a boundary, see below
+            return answer  # type: ignore[return-value]  # checked
+        except PluginMisbehaved:
+            account.note_hung(time.monotonic())
+            account.silent = account.pending_only is not None
+            log.error("plugin_hung", account=account.name, call="answer")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a boundary, see below
             # It is stored: the sender must hear so, whatever the plugin makes of the answer.
             log.error("plugin_answer_raised", account=account.name, error=type(error).__name__)
-            return HttpAnswer(status=200, body=b"{}")
+        return _STORED
 
     def _parsed(self, results: Sequence[tuple[Job, Parsed]]) -> None:
         """Called in the parser's thread: what is understood goes to the writer, the rest is answered."""

@@ -51,6 +51,7 @@ class ChannelAccount:
     route: Route = PLAIN
     hung_at: deque[float] = field(default_factory=lambda: deque(maxlen=HUNG_CALLS_A_MINUTE))
     pending_only: str | None = None
+    silent: bool = False  # `answer` held up the hub: it is not called any more
 
     def note_hung(self, now_s: float) -> None:
         """One more call that did not come back."""
@@ -62,6 +63,7 @@ class ChannelAccount:
         """A person has switched the account on again."""
         self.hung_at.clear()
         self.pending_only = None
+        self.silent = False
 
 
 class PluginHung(BaseException):

@@ -35,7 +35,13 @@ LONG = os.environ.get("HUB_LONG") == "1"
 
 
 def settings(
-    url: str, folder: Path, *, web_section: Any = None, channels: Any = None, base_url: str = ""
+    url: str,
+    folder: Path,
+    *,
+    web_section: Any = None,
+    channels: Any = None,
+    carriers: Any = None,
+    base_url: str = "",
 ) -> Loaded:
     """Settings of a hub whose files lie below `folder`."""
     return build(
@@ -44,7 +50,7 @@ def settings(
             "database": {"url": url},
             "web": web_section or {},
             "channels": channels or {"form": dict(FORM)},
-            "carriers": {"np": {"plugin": "nova_poshta", "base_url": "http://127.0.0.1:9/"}},
+            "carriers": carriers or {"np": {"plugin": "nova_poshta", "base_url": "http://127.0.0.1:9/"}},
         },
         folder,
     )
@@ -135,6 +141,7 @@ async def running(
     *,
     web_section: Any = None,
     channels: Any = None,
+    carriers: Any = None,
     extra: Iterable[tuple[str, ModuleType]] = (),
     clock: Clock | None = None,
     ticks: bool = True,
@@ -142,7 +149,9 @@ async def running(
     base_url: str = "",
 ) -> AsyncIterator[Running]:
     """A hub on a free port. `ticks` False: nothing runs in the background but the parser."""
-    loaded = settings(url, folder, web_section=web_section, channels=channels, base_url=base_url)
+    loaded = settings(
+        url, folder, web_section=web_section, channels=channels, carriers=carriers, base_url=base_url
+    )
     hub = open_hub(loaded, clock=clock, extra=extra)
     try:
         process, app = build_process(hub)

@@ -4,16 +4,19 @@ Account settings: `how` says what is odd, and the body of a delivery may say it 
 `mended` is a switch: names of accounts whose plugin has been repaired.
 """
 
+import asyncio
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from hub.sdk import (
+    Carrier,
+    CarrierPlugin,
     Channel,
     ChannelCapabilities,
     ChannelPlugin,
@@ -22,11 +25,18 @@ from hub.sdk import (
     EventKind,
     Host,
     HttpAnswer,
+    Likeness,
+    Observation,
     Outcome,
     Parsed,
     RawDelivery,
+    Recognition,
     Register,
     Sender,
+    Status,
+    TrackAnswer,
+    Tracked,
+    TrackingNumber,
     Verified,
     hookimpl,
 )
@@ -123,6 +133,10 @@ class Odd(Channel):
         how = self._asked(raw)
         if how == "answer raises":
             raise KeyError("x")
+        if how == "answer sleeps":
+            time.sleep(20)
+        while how == "answer spins":
+            pass
         if how == "answer is nonsense":
             return None  # type: ignore[return-value]
         if how == "answer has no status":
@@ -148,6 +162,36 @@ class Odd(Channel):
         return HttpAnswer(status=200, body=b"page", media_type="text/plain")
 
 
+class OddCarrier(Carrier):
+    """Its `track` and `looks_like` misbehave as `how` says, until it is mended."""
+
+    def __init__(self, account: str, settings: Settings, _host: Host) -> None:
+        self._account = account
+        self._how = settings.how
+
+    def looks_like(self, text: str) -> Recognition:
+        """Nothing but digits; may hang."""
+        if self._how == "looks hang" and self._account not in mended:
+            let_go.wait(20)
+        return Recognition(likeness=Likeness.PERHAPS if text.isdigit() else Likeness.NO, number=text)
+
+    async def track(self, numbers: Sequence[TrackingNumber]) -> TrackAnswer:
+        """May hang, spin or return nonsense."""
+        if self._account not in mended:
+            while self._how == "spin":
+                pass
+            if self._how == "hang":
+                await asyncio.sleep(60)
+            if self._how == "nonsense":
+                return TrackAnswer(tracked=(5,))  # type: ignore[arg-type]
+        return TrackAnswer(
+            tracked=tuple(
+                Tracked(number=n.number, observations=(Observation(status=Status.ARRIVED, raw_code="7"),))
+                for n in numbers
+            )
+        )
+
+
 class AtOnce(Odd):
     """As a form: verify and parse together, before anything is stored."""
 
@@ -156,7 +200,10 @@ class AtOnce(Odd):
 
 @hookimpl
 def hub_register(register: Register) -> None:
-    """Offer both."""
+    """Offer all."""
+    register.carrier(
+        CarrierPlugin(name="odd_carrier", title={"en": "Odd"}, settings=Settings, create=OddCarrier)
+    )
     register.channel(ChannelPlugin(name="odd", title={"en": "Odd"}, settings=Settings, create=Odd))
     register.channel(
         ChannelPlugin(name="odd_form", title={"en": "Odd form"}, settings=Settings, create=AtOnce)

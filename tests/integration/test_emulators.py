@@ -111,7 +111,7 @@ async def test_a_chat_is_checked_by_its_plugin_and_its_customers_write_on_comman
 
 @pytest.fixture
 async def cleanup():
-    runners = []
+    runners: list[aiohttp.web.AppRunner] = []
     yield runners
     for runner in runners:
         await runner.cleanup()

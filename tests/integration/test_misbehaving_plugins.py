@@ -6,10 +6,11 @@ import time
 import pytest
 from sqlalchemy import text
 
-from hub.accounts import guard
+from hub.accounts import guard, loopwatch
 from hub.kernel.clock import SECOND, ManualClock, SystemClock
+from hub.sdk import Likeness, TemporaryFailure, TrackingNumber
 from tests.integration import ledger_audit, odd_plugins
-from tests.integration.hubs import FORM, phone
+from tests.integration.hubs import FORM, phone, until
 
 CHANNELS = {
     "odd": {"plugin": "odd", "team": "sales"},
@@ -174,6 +175,18 @@ async def test_stored_is_stored_whatever_the_plugin_answers(hub, how):
     assert state_of(hub) == [("stored", 1, True)]
 
 
+@pytest.mark.parametrize("how", ["answer spins", "answer sleeps"])
+async def test_an_answer_that_holds_up_the_hub_is_thrown_out_and_not_asked_again(hub, how):
+    began = time.monotonic()
+    for n in range(3):
+        assert (await hub.form({"how": how, "id": f"d{n}"}, account="odd"))[0] == 200
+    assert time.monotonic() - began < 6
+    assert hub.one("SELECT count(*) FROM delivery WHERE account = 'odd' AND state = 'stored'") == 3
+    assert hub.process.door.accounts["odd"].pending_only
+    assert (await hub.form({"how": how, "id": "d9"}, account="odd")) == (200, {})
+    assert (await hub.form({"name": "A", "phone": phone(1)}))[0] == 201
+
+
 async def test_check_that_raises_stores_nothing_and_asks_for_a_repeat(hub):
     """Nobody knows whether it is authentic: no row, no 2xx."""
     for how in ("verify raises", "verify is nonsense", "verify names nonsense"):
@@ -267,3 +280,52 @@ async def test_only_an_account_that_is_there_is_switched_on(hub):
     )
     assert (await hub.api("POST", "/channels/odd/resume", admin, {}))[0] == 200
     assert hub.rows("SELECT state, reason FROM account WHERE name = 'odd'") == [("active", None)]
+
+
+@pytest.fixture
+async def carriers_hub(sqlite_url, start, monkeypatch):
+    monkeypatch.setitem(guard.LIMIT_S, "track", 0.2)
+    monkeypatch.setitem(guard.LIMIT_S, "looks_like", 0.2)
+    monkeypatch.setattr(loopwatch, "HELD_S", 0.2)
+    ways = {"hang": "hang", "spin": "spin", "dumb": "nonsense", "blind": "looks hang"}
+    carriers = {name: {"plugin": "odd_carrier", "how": how} for name, how in ways.items()}
+    return await start(sqlite_url, carriers=carriers, extra=odd_plugins.EXTRA, ticks=False)
+
+
+@pytest.mark.parametrize("account", ["hang", "spin"])
+async def test_a_carrier_that_does_not_come_back_is_stopped_with_a_reason_and_one_call_brings_it_back(
+    carriers_hub, account
+):
+    hub, admin = carriers_hub, carriers_hub.token("admin")
+    carrier = hub.hub.accounts.carriers[account]
+    for _ in range(3):
+        with pytest.raises(TemporaryFailure):
+            await carrier.track([TrackingNumber(number="1")])
+    [(state, reason)] = hub.rows("SELECT state, reason FROM account WHERE name = :a", a=account)
+    assert state == "stopped"
+    assert "3 times in a row" in reason
+    others = [name for name in hub.hub.accounts.carriers if name != account]
+    assert {hub.one("SELECT state FROM account WHERE name = :a", a=name) for name in others} == {"active"}
+    odd_plugins.mended.add(account)
+    with pytest.raises(TemporaryFailure, match="3 times in a row"):
+        await carrier.track([TrackingNumber(number="1")])
+    assert (await hub.api("POST", f"/carriers/{account}/resume", admin, {}))[0] == 200
+    carrier.conduct._looked_at = float("-inf")  # three seconds later
+    assert (await carrier.track([TrackingNumber(number="1")])).tracked
+
+
+async def test_nonsense_of_a_carrier_is_recorded_and_reaches_no_table(carriers_hub):
+    with pytest.raises(TemporaryFailure, match=r"nonsense from track \(int in TrackAnswer.tracked\)"):
+        await carriers_hub.hub.accounts.carriers["dumb"].track([TrackingNumber(number="1")])
+    [(state, error)] = carriers_hub.rows("SELECT state, last_error FROM account WHERE name = 'dumb'")
+    assert state == "active"
+    assert "nonsense from track" in error
+
+
+async def test_a_carrier_that_hangs_over_a_typed_number_is_left_out_and_recorded(carriers_hub):
+    carriers = carriers_hub.hub.accounts.carriers
+    began = time.monotonic()
+    assert carriers["blind"].looks_like("123").likeness is Likeness.NO
+    assert carriers["dumb"].looks_like("123").likeness is Likeness.PERHAPS
+    assert time.monotonic() - began < 3
+    await until(lambda: carriers_hub.one("SELECT last_error FROM account WHERE name = 'blind'"))
