@@ -21,6 +21,7 @@ from hub.loader import load_plugins
 from hub.settings import DatabaseSection, HubSection, RetentionSection, TeamSection, WebSection
 from hub.web.api.routes import OPERATIONS, PREFIX
 from tests.conftest import CHECKOUT
+from tests.docs.sdk_reference import blocks as sdk_blocks
 
 BLOCK = re.compile(r"(<!-- generated: ([a-z_.-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -141,6 +142,7 @@ def generated() -> dict[str, Callable[[], str]]:
     found: dict[str, Callable[[], str]] = {
         "commands": command_reference,
         "operations": operation_table,
+        **sdk_blocks(),
     }
     for name, model in {**SECTIONS, **settings_of_plugins()}.items():
         found[f"settings-{name}"] = lambda model=model: settings_table(model)  # type: ignore[misc]
