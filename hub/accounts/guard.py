@@ -17,10 +17,10 @@ from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from typing import Any, TypeVar
 
 from hub.accounts.loopwatch import WATCH, LoopHeld
-from hub.accounts.soundness import Nonsense, check_sound
 from hub.kernel.bounded import Abandonable, GivenUp, bounded
 from hub.kernel.errors import HubError
 from hub.sdk.errors import PluginError
+from hub.sdk.soundness import Nonsense, check_sound
 
 Value = TypeVar("Value")
 

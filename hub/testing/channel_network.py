@@ -42,7 +42,7 @@ from hub.sdk import (
     Throttled,
     Uncertain,
 )
-from hub.testing.face import Face, requires
+from hub.testing.face import Face, check_value, requires
 from hub.testing.host import LoopbackHost
 from hub.testing.purity import told
 from hub.testing.situations import FAULTS, RETRY_AFTER_S, Situation, scripted
@@ -149,6 +149,16 @@ class NetworkChecks(Face):
             assert isinstance(error, kinds[situation]), f"{situation}: {type(error).__name__}"
             if isinstance(error, Throttled):
                 assert error.retry_after_s == RETRY_AFTER_S, "Retry-After is the provider's word"
+
+    # values -------------------------------------------------------------------------------------------------
+
+    @requires("calls")
+    def test_every_method_returns_what_the_contract_says(self) -> None:
+        """Of the right kind down to the last field, and picklable: it may have to pass between processes."""
+        for call in self._calls():
+            check_value(self.ask(Situation.WELL, call))
+        if self.built().capabilities.rescans:
+            check_value(self.ask(Situation.WELL, lambda channel: channel.rescan(self.moment, "")))
 
     # check --------------------------------------------------------------------------------------------------
 

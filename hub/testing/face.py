@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar, TypeVar
@@ -11,6 +12,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from hub.sdk import SDK_VERSION, CarrierPlugin, ChannelPlugin
+from hub.sdk.soundness import Nonsense, check_sound
 from hub.testing.host import LoopbackHost
 from hub.testing.purity import watched
 
@@ -33,6 +35,19 @@ def requires(need: str) -> Callable[[Check], Check]:
         return guarded  # type: ignore[return-value]  # the same signature: functools.wraps
 
     return mark
+
+
+def check_value(value: object) -> None:
+    """Fail where a value is not what the contract says, or cannot be pickled."""
+    try:
+        check_sound(value)
+    except Nonsense as nonsense:
+        pytest.fail(f"the contract has another kind of value there: {nonsense}")
+    try:
+        again = pickle.loads(pickle.dumps(value))  # noqa: S301 - our own bytes
+    except Exception as error:  # noqa: BLE001 - that is what is looked for
+        pytest.fail(f"{type(value).__name__} cannot be pickled: {type(error).__name__}")
+    assert again == value, "it comes out of pickling as another value"
 
 
 class Face:

@@ -1,4 +1,7 @@
-"""The contract kit itself: a small signing channel passes it, and each broken one is caught."""
+"""The contract kit itself: what a small signing channel does wrong is caught, in more ways than one a check.
+
+That each check holds for a sound plugin and can fail: tests/contract/test_kit_of_channels.py, ..._of_carriers.py.
+"""
 
 import hashlib
 import hmac
@@ -91,10 +94,6 @@ class SigningContract(ChannelContract):
             post(b"+380501234567\nWhere is my parcel?", "text/x-lines"),
             post(b"+380671234567\nHello there"),
         ]
-
-
-class TestSigning(SigningContract):
-    """All checks hold for a sound channel."""
 
 
 def contract_of(channel: type[Channel]) -> ChannelContract:

@@ -12,7 +12,6 @@ import pytest
 from hub.accounts import guard, loopwatch
 from hub.accounts.guard import LIMIT_S, PluginMisbehaved, called, guarded_now, in_the_loop
 from hub.accounts.guarded import Conduct, GuardedCarrier, GuardedChannel, Misbehaved, SwitchedOff
-from hub.accounts.soundness import Nonsense, check_sound
 from hub.sdk import (
     Carrier,
     Changes,
@@ -36,6 +35,7 @@ from hub.sdk import (
     TrackingNumber,
     Uncertain,
 )
+from hub.sdk.soundness import Nonsense, check_sound
 
 AT = datetime(2026, 3, 5, 8, 40, tzinfo=UTC)
 MESSAGE = Outgoing(id="1", kind=OutgoingKind.REPLY, to=Sender(channel_id="1"), text="hello")
@@ -399,7 +399,7 @@ def test_good_values_are_sound():
 def test_every_value_that_the_contract_returns_can_be_checked():
     """A new field of a kind that the check does not know would be an error at the first call."""
     from hub import sdk
-    from hub.accounts.soundness import check_of
+    from hub.sdk.soundness import check_of
 
     for name in ("TrackAnswer", "Changes", "Documents", "Transfers", "Recognition", "Pulled", "Fetched", "Sent",
                  "Refused", "Later", "Uncertain", "HttpAnswer", "Parsed", "Verified"):  # fmt: skip
