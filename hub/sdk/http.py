@@ -13,7 +13,8 @@ import email.utils
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -38,8 +39,8 @@ class HttpReply:
     """Status 100..599, the whole body, headers with names in lower case."""
 
     status: int
-    body: bytes
-    headers: Mapping[str, str]
+    body: bytes = field(repr=False)  # it names people
+    headers: Mapping[str, str] = field(repr=False)  # they hold cookies and tokens
 
 
 def retry_after_s(value: str | None) -> float | None:
@@ -53,6 +54,8 @@ def retry_after_s(value: str | None) -> float | None:
         at = email.utils.parsedate_to_datetime(value)
     except ValueError:
         return None
+    if at.tzinfo is None:  # "-0000": no zone is told, and HTTP knows only one
+        at = at.replace(tzinfo=UTC)
     return min(max(0.0, at.timestamp() - time.time()), MAX_RETRY_AFTER_S)
 
 
@@ -101,18 +104,29 @@ class HttpClient:
         raise PermanentFailure("this address leads on and on")
 
     async def request(
-        self, method: str, url: str, *, limit_bytes: int = MAX_ANSWER_BYTES, **kwargs: Any
+        self,
+        method: str,
+        url: str,
+        *,
+        limit_bytes: int = MAX_ANSWER_BYTES,
+        timeout_s: float | None = None,
+        **kwargs: Any,
     ) -> HttpReply:
         """One call. Raises NotReached, TemporaryFailure, Throttled or AnswerUnreadable; never httpx's own errors.
 
+        PermanentFailure where the call itself cannot be written: a key with characters that HTTP does not take.
+
         limit_bytes  a larger answer is cut off: PermanentFailure where the caller set a limit of his own (a file)
+        timeout_s    another bound for this call, such as a long poll's; since SDK 1.1
         kwargs       of httpx: params, headers, content, data, json, files (multipart)
         """
         import httpx  # noqa: PLC0415 - see `_opened`
 
+        if timeout_s is not None:
+            kwargs["timeout"] = httpx.Timeout(timeout_s, connect=min(5.0, timeout_s))
         try:
             async with (
-                asyncio.timeout(2 * self._timeout_s),
+                asyncio.timeout(2 * (timeout_s or self._timeout_s)),
                 self._opened().stream(method, url, **kwargs) as response,
             ):
                 body = await _bounded(response, limit_bytes)
@@ -122,6 +136,10 @@ class HttpClient:
             raise TemporaryFailure(f"no answer: {type(error).__name__}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise AnswerUnreadable(f"no readable answer: {type(error).__name__}") from None
+        except UnicodeError:  # its own text would show the key
+            raise PermanentFailure(
+                "the call cannot be written: a key or an address holds characters that HTTP does not take"
+            ) from None
         if response.status_code == 429:
             raise Throttled("HTTP 429", retry_after_s=retry_after_s(response.headers.get("retry-after")))
         if response.status_code >= 500:

@@ -51,10 +51,13 @@ def _mended(body: bytes) -> Any:
 
 
 def read_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object of a body that came from outside; None where it is anything else."""
+    """The JSON object of a delivery or an answer; None where it is anything else. Quick on any bytes.
+
+    Unlike `read_json` it mends nothing but a mark of byte order. Since SDK 1.1.
+    """
     try:
-        read = read_json(body)
-    except AnswerUnreadable:
+        read = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
+    except ValueError:
         return None
     return read if isinstance(read, dict) else None
 

@@ -2,8 +2,10 @@
 
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +18,7 @@ from hub.testing.scaffold import MARK, files, new_plugin, places_left
 # The template's own checks run here too, as it stands.
 from plugins._template.carrier.tests.test_contract import TestExampleCarrier  # noqa: F401
 from plugins._template.channel.tests.test_contract import TestExampleChannel  # noqa: F401
+from tests.conftest import CHECKOUT
 from tests.contract import authors
 
 OTHERS = (
@@ -78,6 +81,17 @@ def test_a_new_plugin_can_be_installed_and_is_found_by_its_entry_point(tmp_path)
     assert found.metadata["Name"] == "hub-stork-express"
     [entry] = found.entry_points.select(group="hub.plugins")
     assert (entry.name, entry.value) == ("stork_express", "stork_express.plugin")
+
+
+def test_the_kit_comes_with_the_hub_alone():
+    """An entry point of pytest: no conftest.py, and nothing that a hub without pytest would miss."""
+    [entry] = importlib.metadata.entry_points(group="pytest11", name="hub_contract")
+    assert entry.value == "hub.testing.pytest_plugin"
+    code = "import sys, hub.testing.pytest_plugin; print(sorted({'hypothesis', 'httpx', 'hub.sdk'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert sorted(re.split("[>=<]", one)[0] for one in extras["kit"]) == ["hypothesis", "pytest"]
 
 
 def test_a_failing_check_is_told_in_plain_words(tmp_path):
