@@ -28,10 +28,12 @@ LIMIT_S: dict[str, float] = {
     "create": 10.0,
     "page": 1.0,
     "answer": 0.25,
+    "refusal": 0.25,
     "looks_like": 0.5,
     "pull": 75.0,  # it waits for news up to 20 s
     "taken": 28.0,
     "rescan": 110.0,
+    "ask": 4.8,
     "send": 29.0,
     "fetch": 55.0,
     "check": 19.0,
@@ -39,6 +41,7 @@ LIMIT_S: dict[str, float] = {
     "close_webhook": 19.0,
     "close": 2.8,
     "track": 38.0,
+    "notices": 9.0,
     "changes": 58.0,
     "documents": 58.0,
     "transfers": 58.0,
@@ -48,7 +51,7 @@ LIMIT_S: dict[str, float] = {
 A little less than its caller waits, so that the guard is the first to notice. `docs/plugins.md` shows it.
 """
 
-HELD_S: Mapping[str, float] = {"answer": LIMIT_S["answer"]}
+HELD_S: Mapping[str, float] = {"answer": LIMIT_S["answer"], "refusal": LIMIT_S["refusal"]}
 """How long one step in the event loop may hold it; for what is not listed one second."""
 
 

@@ -43,6 +43,7 @@ from hub.sdk.messages import (
     Uncertain,
     Verified,
 )
+from hub.sdk.notices import Notice
 from hub.sdk.tracking import (
     Changes,
     Documents,
@@ -230,6 +231,11 @@ class GuardedCarrier(_Guarded, Carrier):
         """Guarded."""
         return await self._call("documents", lambda: self.inner.documents(since, page), Documents)
 
+    async def notices(self) -> tuple[Notice, ...]:
+        """Guarded."""
+        found: tuple[Notice, ...] = await self._call("notices", self.inner.notices, tuple)
+        return found
+
     async def transfers(self, since: datetime, page: str) -> Transfers:
         """Guarded."""
         return await self._call("transfers", lambda: self.inner.transfers(since, page), Transfers)
@@ -256,6 +262,7 @@ class GuardedChannel(_Guarded, Channel):
         self.parse = inner.parse  # type: ignore[method-assign]
         self.answer = inner.answer  # type: ignore[method-assign]
         self.page = inner.page  # type: ignore[method-assign]
+        self.refusal = inner.refusal  # type: ignore[method-assign]
 
     def verify(self, raw: RawDelivery) -> Verified:
         """The plugin's own."""
@@ -264,6 +271,13 @@ class GuardedChannel(_Guarded, Channel):
     def parse(self, raw: RawDelivery) -> Parsed:
         """The plugin's own."""
         return self.inner.parse(raw)  # type: ignore[no-any-return]
+
+    async def ask(self, raw: RawDelivery) -> str:
+        """Guarded; a plugin that misbehaves was told nothing, and `verify` says what that means."""
+        try:
+            return await self._call("ask", lambda: self.inner.ask(raw), str)
+        except (Misbehaved, SwitchedOff):
+            return ""
 
     async def pull(self, position: str, wait_s: float) -> Pulled:
         """Guarded."""

@@ -61,9 +61,9 @@ def emulate(
     if name not in EMULATORS:
         raise InputRejected(f"no emulator {name}: there are {', '.join(EMULATORS)}")
     entry = EMULATORS[name]
-    if target is not None and entry.section:
+    if target is not None and entry.name != "form_customer":
         raise InputRejected("--to is for form_customer: the plugin tells the others where the hub is")
-    if target is None and not entry.section:
+    if target is None and entry.name == "form_customer":
         raise InputRejected("form_customer needs --to: the address of the form")
     asyncio.run(_play(entry, host, port, step_s, every_s, target, as_json))
 

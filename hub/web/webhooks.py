@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web
 
 from hub.accounts import store as accounts
-from hub.accounts.guard import PluginMisbehaved, guarded
+from hub.accounts.guard import PluginMisbehaved, guarded, in_the_loop
 from hub.intake.door import Door, check_answer
 from hub.intake.parser import ChannelAccount
 from hub.kernel.clock import moment
@@ -104,13 +104,14 @@ def _raw(request: web.Request, services: Services, account: str, body: bytes) ->
 def _refused(account: ChannelAccount, rejected: DeliveryRejected, raw: RawDelivery) -> web.Response:
     """In the plugin's words where it has some; the status stays one of 4xx, and Retry-After stays."""
     plain = of_rejection(rejected)
-    if type(account.channel).refusal is Channel.refusal:
+    if getattr(account.channel.refusal, "__func__", None) is Channel.refusal:
         return plain
     try:
-        answer = account.channel.refusal(rejected, raw)
+        answer = in_the_loop("refusal", account.channel.refusal, rejected, raw)
         if answer is None:
             return plain
         check_answer(answer)
+        assert isinstance(answer, HttpAnswer)
     except Exception as error:  # noqa: BLE001 - the guard around a plugin
         log.error("plugin_raised", account=account.name, call="refusal", error=type(error).__name__)
         return plain

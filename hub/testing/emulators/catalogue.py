@@ -103,6 +103,7 @@ EMULATORS: Mapping[str, Emulator] = {
                  section="channels", plugin="telegram", keys={"token": "1234567890:emulated"}),
         Emulator(name="viber", title="Viber", module="viber", kind="ViberEmulator", section="channels",
                  plugin="viber", keys={"token": "emulated-token", "sender_name": "Emulated shop"}),
+        Emulator(name="turnstile", title="Cloudflare Turnstile", module="turnstile", kind="TurnstileEmulator"),
         Emulator(name=FORM_MARK["X-Emulator"], title="A customer who fills in forms", module="catalogue",
                  kind="FormCustomerDesk"),
     )

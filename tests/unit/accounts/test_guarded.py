@@ -45,6 +45,7 @@ CARRIER_CALLS = {
     "changes": lambda one: one.changes(AT, AT, ""),
     "documents": lambda one: one.documents(AT, ""),
     "transfers": lambda one: one.transfers(AT, ""),
+    "notices": lambda one: one.notices(),
     "check": lambda one: one.check(),
     "close": lambda one: one.close(),
 }
@@ -125,7 +126,7 @@ class Plain:
     """Attributes that the guard copies; methods are put in by the tests."""
 
     capabilities = limits = None
-    verify = parse = answer = page = staticmethod(lambda *_: None)
+    verify = parse = answer = page = refusal = staticmethod(lambda *_: None)
 
 
 def broken(kind, method, way, conduct=None):
@@ -143,7 +144,7 @@ async def test_every_method_is_guarded(kind, method, call, way):
 
 
 async def outcome(waiting):
-    """The error's message; of `send` the reason why nobody knows."""
+    """The error's message; of `send` the reason why nobody knows; of `ask` what was recorded."""
     try:
         result = await waiting
     except Misbehaved as error:
@@ -167,11 +168,18 @@ def test_every_asynchronous_method_of_the_contract_has_a_guard_and_a_limit():
         (Carrier, GuardedCarrier, CARRIER_CALLS),
         (Channel, GuardedChannel, CHANNEL_CALLS),
     ):
-        methods = {name for name, one in vars(kind).items() if asyncio.iscoroutinefunction(one)}
+        methods = {name for name, one in vars(kind).items() if asyncio.iscoroutinefunction(one)} - {"ask"}
         assert methods == set(calls)
         assert methods <= vars(guarded_kind).keys()
         assert methods <= LIMIT_S.keys()
     assert {"page", "answer", "looks_like", "create"} <= LIMIT_S.keys()
+
+
+@pytest.mark.parametrize("way", [raises, spins, hangs, nothing_of_the_kind])
+async def test_a_plugin_that_misbehaves_when_it_asks_was_told_nothing(way):
+    conduct = Conduct("account")
+    assert await broken(GuardedChannel, "ask", way, conduct).ask(None) == ""
+    assert conduct._rows["ask"].count == 1
 
 
 async def test_a_good_call_gives_its_value_and_errors_of_the_contract_pass():
