@@ -23,5 +23,16 @@ def main() -> None:
     """Orders from every channel, dealt evenly, followed until goods and money have arrived."""
 
 
-for command in (*SETUP, *PLUGINS, *EMULATE, *PEOPLE, *TRACKING, *OPERATE, *IMPORTING, *EXPORTING, *FAIRNESS, *DOCTOR):
+for command in (
+    *SETUP,
+    *PLUGINS,
+    *EMULATE,
+    *PEOPLE,
+    *TRACKING,
+    *OPERATE,
+    *IMPORTING,
+    *EXPORTING,
+    *FAIRNESS,
+    *DOCTOR,
+):
     main.add_command(command)
