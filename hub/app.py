@@ -7,13 +7,11 @@ web. Nothing is created at import. Commands take what they need of it (`open_hub
 from __future__ import annotations
 
 import fcntl
-import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import time
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -21,16 +19,12 @@ from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL, Connection
 
 from hub.access.model import system
+from hub.accounts import secrets as account_secrets
 from hub.accounts import store as accounts
-from hub.accounts.guard import PluginMisbehaved
-from hub.accounts.guarded import Conduct, GuardedChannel, build_guarded
-from hub.accounts.host import AccountHost
-from hub.accounts.secrets import SecretKey, SecretKeyUnusable, read_key
 from hub.assignment.ledger import create_head
 from hub.coordination.nodes import NodeLease, acquire_node, release_node
 from hub.db import schema
@@ -42,16 +36,17 @@ from hub.intake.blobs import BlobStore
 from hub.intake.commit import IntakeCommit
 from hub.intake.door import Door
 from hub.intake.parser import ChannelAccount
-from hub.intake.plan import PLAIN, Route
 from hub.intake.scribe import Desk, Scribe
 from hub.kernel.clock import Clock, SystemClock
-from hub.kernel.errors import FieldProblem, HubError, SettingsRejected, Unavailable
+from hub.kernel.errors import HubError, SettingsRejected, Unavailable
 from hub.kernel.ids import IdSource
+from hub.kernel.sealing import SecretKey
 from hub.loader import Plugins, load_plugins
 from hub.orders import routes
 from hub.orders import store as order_store
 from hub.orders.outgoing import LANE as ORDER_MESSAGE
 from hub.orders.templates import LANGUAGES
+from hub.outbox import webhooks
 from hub.outbox.guarded import WebhookSink
 from hub.outbox.jobs.embedded import Embedded
 from hub.outbox.jobs.port import Handler, Runner
@@ -59,20 +54,18 @@ from hub.outbox.runner import LogSink, OutboxRunner, Sink
 from hub.personal.erasure import DROP_FILES, drop_files
 from hub.personal.retention import KIND as RETENTION
 from hub.personal.retention import Retention
-from hub.requests.replies import LANE, Writer
+from hub.requests.replies import LANE
 from hub.runtime.account_notices import AccountNotices
+from hub.runtime.building import DEFAULT_TEAM, Accounts, read_accounts, read_kept, secret_key
 from hub.runtime.files import Files
 from hub.runtime.listeners import Listeners
 from hub.runtime.nightly import Nightly
 from hub.runtime.order_messages import OrderMessages
 from hub.runtime.process import Process, Role
 from hub.runtime.replies import ReplySink
+from hub.runtime.roster import Roster
 from hub.runtime.watch import Watch
-from hub.sdk.carrier import Carrier
-from hub.sdk.channel import Channel
-from hub.sdk.errors import PluginError
-from hub.sdk.errors import SettingsRejected as PluginSettingsRejected
-from hub.settings import Loaded, TeamSection, problems_of
+from hub.settings import Loaded, TeamSection
 from hub.shipments.notices import CustomerNotices
 from hub.shipments.poller import Poller
 from hub.shipments.service import Pace
@@ -80,9 +73,7 @@ from hub.staff import store as staff
 from hub.web.context import Lifecycle, Services, parse_networks
 from hub.web.server import build_bare, build_web
 
-DEFAULT_TEAM = "sales"
 RETENTION_AT = time(3, 30)
-_SHORT = 40
 
 
 class AlreadyServing(HubError):
@@ -91,143 +82,6 @@ class AlreadyServing(HubError):
 
 class OneProcessOnly(HubError):
     """A hub with an SQLite file is one process."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSettings:
-    """One account of the file, read by its plugin's own model."""
-
-    name: str
-    kind: str
-    plugin: str
-    team: str | None
-    keys: BaseModel | None
-    route: Route = PLAIN
-
-
-@dataclass(slots=True)
-class Accounts:
-    """All accounts of the file, and the objects that their plugins made.
-
-    problems  what is wrong in the file: `hub serve` refuses to start
-    off       accounts whose plugin cannot be loaded or made, with the reason: they stay off, the rest runs
-    """
-
-    settings: list[AccountSettings] = field(default_factory=list)
-    channels: dict[str, Channel] = field(default_factory=dict)
-    carriers: dict[str, Carrier] = field(default_factory=dict)
-    problems: list[FieldProblem] = field(default_factory=list)
-    off: dict[str, str] = field(default_factory=dict)
-    hosts: list[AccountHost] = field(default_factory=list)
-    conducts: list[Conduct] = field(default_factory=list)
-
-    async def close(self) -> None:
-        """Close the connections to providers, in the loop that opened them."""
-        for host in self.hosts:
-            await host.http.close()
-
-
-def read_accounts(loaded: Loaded, plugins: Plugins, clock: Clock) -> Accounts:
-    """Read every account with its plugin's model, and build its object; collects all problems."""
-    found = Accounts()
-    tables = (
-        ("channels", loaded.settings.channels, plugins.channels),
-        ("carriers", loaded.settings.carriers, plugins.carriers),
-    )
-    names: set[str] = set()
-    key = _secret_key(loaded)
-    for section, configured, kinds in tables:
-        for name, keys in configured.items():
-            if name in names:
-                found.problems.append(
-                    FieldProblem(f"{section}.{name}", "this name is taken by another account")
-                )
-            names.add(name)
-            broken = next(
-                (d.problem for d in plugins.found if d.name == keys.get("plugin") and d.problem), None
-            )
-            if broken is not None and keys["plugin"] not in kinds:
-                found.off[name] = f"its plugin {keys['plugin']} {broken}"
-                found.settings.append(_unread(section, name, keys))
-                continue
-            one = _read_account(section, name, dict(keys), kinds, loaded, found.problems)
-            if one is not None:
-                found.settings.append(one)
-                _build_account(one, kinds[one.plugin], AccountHost(one.name, clock, key), found)
-    return found
-
-
-def _unread(section: str, name: str, keys: Mapping[str, Any]) -> AccountSettings:
-    """An account whose keys nobody can read while its plugin is missing."""
-    team = str(keys.get("team", DEFAULT_TEAM)) if section == "channels" else None
-    return AccountSettings(name, section.removesuffix("s"), keys["plugin"], team, None)
-
-
-def _read_account(
-    section: str,
-    name: str,
-    keys: dict[str, Any],
-    kinds: Mapping[str, Any],
-    loaded: Loaded,
-    problems: list[FieldProblem],
-) -> AccountSettings | None:
-    where = f"{section}.{name}"
-    plugin = keys.pop("plugin", None)
-    team = keys.pop("team", DEFAULT_TEAM) if section == "channels" else None
-    route = _route(where, keys, problems) if section == "channels" else Route()
-    if plugin not in kinds:
-        near = get_close_matches(str(plugin), kinds, n=1)
-        hint = f", did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(kinds)) or 'none'}"
-        problems.append(FieldProblem(f"{where}.plugin", f"no plugin {plugin!r} is loaded{hint}"))
-        return None
-    if team is not None and team not in {*loaded.settings.teams, DEFAULT_TEAM}:
-        problems.append(FieldProblem(f"{where}.team", f"there is no [teams.{team}] in the settings"))
-        return None
-    try:
-        model = kinds[plugin].settings.model_validate(keys)
-    except ValidationError as error:
-        problems += problems_of(error, f"{where}.")
-        return None
-    return AccountSettings(name, section.removesuffix("s"), plugin, team, model, route)
-
-
-def _route(where: str, keys: dict[str, Any], problems: list[FieldProblem]) -> Route:
-    """`customer_language` and `skill`, which every channel account may have."""
-    found = {}
-    for key, name in (("customer_language", "language"), ("skill", "skill")):
-        value = keys.pop(key, "")
-        if not isinstance(value, str) or len(value) > _SHORT:
-            problems.append(FieldProblem(f"{where}.{key}", "is a short text, such as uk or wholesale"))
-        else:
-            found[name] = value
-    return Route(**found)
-
-
-def _secret_key(loaded: Loaded) -> SecretKey | None:
-    """The hub's key, for what plugins sign; whoever opens the hub hears that it cannot be used."""
-    try:
-        return read_key(loaded.path(loaded.settings.hub.secret_key_file), os.environ)
-    except (SecretKeyUnusable, OSError):
-        return None
-
-
-def _build_account(one: AccountSettings, kind: Any, host: AccountHost, found: Accounts) -> None:
-    found.hosts.append(host)
-    base = Channel if one.kind == "channel" else Carrier
-    try:
-        built = build_guarded(kind, one.name, one.keys, host, base)
-    except PluginSettingsRejected as rejected:
-        found.off[one.name] = rejected.message
-    except PluginError as error:
-        found.off[one.name] = f"its plugin raised {type(error).__name__}"
-    except PluginMisbehaved as error:
-        found.off[one.name] = error.message
-    else:
-        found.conducts.append(built.conduct)
-        if isinstance(built, GuardedChannel):
-            found.channels[one.name] = built
-        else:
-            found.carriers[one.name] = built
 
 
 @dataclass(slots=True)
@@ -241,6 +95,7 @@ class Hub:
     node: NodeLease
     clock: Clock
     serving: IO[str] | None = None
+    key: SecretKey | None = None
 
     def close(self) -> None:
         """Finish what is queued, give the node number back."""
@@ -270,6 +125,7 @@ def open_hub(
     found = read_accounts(loaded, plugins, clock)
     if serve and found.problems:
         raise SettingsRejected(found.problems)
+    key = secret_key(loaded)
     url = database_url(loaded)
     lock = _lock_file(url) if serve else None
     engine = open_engine(url, writes=True, pool_size=1)
@@ -278,13 +134,17 @@ def open_hub(
     finally:
         engine.dispose()
     db = Database(url, ids, clock)
-    key = read_key(loaded.path(loaded.settings.hub.secret_key_file), os.environ)
+    db.write_now(lambda tx: seed(tx, loaded, found, restart=serve, key=key))
+    db.read_now(lambda conn: read_kept(conn, found, plugins, clock, key))
     for host in found.hosts:
         host.store.attach(db, key)
     for conduct in found.conducts:
         conduct.attach(db)
-    db.write_now(lambda tx: seed(tx, loaded, found, restart=serve))
-    return Hub(loaded, plugins, found, db, node, clock, lock)
+    hub = Hub(loaded, plugins, found, db, node, clock, lock, key)
+    if serve and found.problems:  # a name that an account of the workspace has
+        hub.close()
+        raise SettingsRejected(found.problems)
+    return hub
 
 
 def _prepare(engine: Engine, url: URL, clock: Clock) -> Any:
@@ -324,10 +184,13 @@ def refuse_while_served(url: URL) -> None:
         lock.close()
 
 
-def seed(tx: Tx, loaded: Loaded, found: Accounts, *, restart: bool = False) -> None:
+def seed(
+    tx: Tx, loaded: Loaded, found: Accounts, *, restart: bool = False, key: SecretKey | None = None
+) -> None:
     """Make what is missing: teams with their heads, the routes of orders, the accounts of the file.
 
-    `restart`: the hub starts to serve, so accounts that had stopped are tried again.
+    `restart`: the hub starts to serve, so accounts that had stopped are tried again, and secrets that stand in
+    plain text or under an older key are sealed with the present one.
     """
     sections = {DEFAULT_TEAM: None, **dict(loaded.settings.teams)}
     known = {team.name for team in staff.teams(tx.conn)}
@@ -345,6 +208,9 @@ def seed(tx: Tx, loaded: Loaded, found: Accounts, *, restart: bool = False) -> N
         accounts.Configured(a.name, a.kind, a.plugin, a.team, found.off.get(a.name)) for a in found.settings
     ]
     accounts.sync(tx, configured, restart=restart)
+    if restart and key is not None:
+        account_secrets.seal_anew(tx, key)
+        webhooks.seal_secrets(tx, key)
 
 
 def _notices(hub: Hub, zone: ZoneInfo) -> CustomerNotices:
@@ -391,6 +257,7 @@ def fork_scribe(loaded: Loaded, extra: Iterable[tuple[str, ModuleType]] = ()) ->
         ids = IdSource(node_number, clock.now, not_before)
         engine = open_engine(database_url(loaded), writes=True, pool_size=2)
         with engine.connect() as connection:
+            read_kept(connection, found, plugins, clock, secret_key(loaded))
             channels = channel_accounts(loaded, found, connection)
         handler = IntakeCommit({name: one.route for name, one in channels.items()})
         return Desk(DatabaseWriter(engine, ids, clock), handler, channels, blob_store(loaded))
@@ -427,21 +294,19 @@ def build_process(
 ) -> tuple[Process, web.Application]:
     """Everything that `hub serve` runs; a worker answers only how it is."""
     settings = hub.loaded.settings
-    channels = hub.db.read_now(lambda conn: channel_accounts(hub.loaded, hub.accounts, conn))
+    roster = Roster(hub.db, hub.loaded, hub.plugins, hub.accounts, hub.key)
     blobs = blob_store(hub.loaded)
-    door = Door(hub.db, channels, blobs, hub.accounts.off, scribe)
+    door = Door(hub.db, roster.channels, blobs, roster.off, scribe)
     if scribe is not None:
         scribe.on_commit = hub.db.writer.ring
     zone = ZoneInfo(settings.hub.timezone)
     pace = Pace(zone, speed)
-    poller = Poller(hub.db, hub.accounts.carriers, pace, _notices(hub, zone))
-    objects = {name: one.channel for name, one in channels.items()}
-    writers = {name: _writer(name, one) for name, one in objects.items() if one.capabilities.sends}
+    poller = Poller(hub.db, roster.carriers, pace, _notices(hub, zone))
     sinks: dict[str, Sink] = {
         "notice": LogSink(),
-        "webhook": WebhookSink(hub.db, private=settings.web.webhooks_private),
-        LANE: ReplySink(hub.db, objects, blobs),
-        ORDER_MESSAGE: OrderMessages(writers),
+        "webhook": WebhookSink(hub.db, private=settings.web.webhooks_private, key=hub.key),
+        LANE: ReplySink(hub.db, roster.objects, blobs),
+        ORDER_MESSAGE: OrderMessages(roster.writers),
     }
     runner = OutboxRunner(hub.db, sinks, secrets.token_hex(8))
     life = Lifecycle()
@@ -450,20 +315,26 @@ def build_process(
         door,
         hub.loaded,
         hub.clock,
-        hub.accounts.carriers,
+        roster.carriers,
         hub.plugins.carriers,
-        {one.name: one.plugin for one in hub.accounts.settings},
+        roster.plugin_of,
         poller,
         parse_networks(settings.web.trusted_proxies),
         life,
         demo,
-        writers,
+        roster.writers,
+        hub.key,
+        roster,
+        hub.plugins,
     )
     retention = Retention(hub.db, blobs, settings.retention)
     handlers: dict[str, Handler] = {
         RETENTION: lambda _job: retention.run(),
         DROP_FILES: partial(drop_files, hub.db, blobs),
     }
+    listeners = Listeners(hub.db, door, roster.objects)
+    watch = Watch(hub.db, roster.objects, settings.hub.base_url)
+    roster.serve_with(door, listeners, watch)
     process = Process(
         hub.db,
         hub.node,
@@ -471,12 +342,13 @@ def build_process(
         poller,
         runner,
         life,
-        listeners=Listeners(hub.db, door, objects),
-        watch=Watch(hub.db, objects, settings.hub.base_url),
-        files=Files(hub.db, objects, blobs),
+        listeners=listeners,
+        watch=watch,
+        files=Files(hub.db, roster.objects, blobs),
+        roster=roster,
         jobs=_jobs(hub.db, handlers),
         nightly=Nightly(hub.db, pace.zone, {RETENTION: RETENTION_AT}),
-        account_notices=AccountNotices(hub.db, hub.accounts.carriers, settings.hub.language),
+        account_notices=AccountNotices(hub.db, roster.carriers, settings.hub.language),
         tick_s=1.0 if speed > 1 else 5.0,
         scribe=scribe,
         role=role,
@@ -491,11 +363,6 @@ def _jobs(db: Database, handlers: Mapping[str, Handler]) -> Runner:
     from hub.outbox.jobs.distributed import Distributed  # noqa: PLC0415 - comes with the extra [postgres]
 
     return Distributed(db, handlers)
-
-
-def _writer(account: str, channel: Channel) -> Writer:
-    able = channel.capabilities
-    return Writer(account, able.writes_to, able.sends_first, able.files)
 
 
 CLI = system("cli")

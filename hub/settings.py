@@ -238,14 +238,53 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def problems_of(error: ValidationError, prefix: str = "") -> list[FieldProblem]:
-    """Pydantic's findings with their paths; never the value, it may be a secret."""
-    found = []
-    for detail in error.errors(include_url=False, include_input=False, include_context=False):
-        path = ".".join(str(part) for part in detail["loc"])
-        message = "is not a key here" if detail["type"] == "extra_forbidden" else detail["msg"]
-        message = message.removeprefix("Value error, ")
-        found.append(FieldProblem(f"{prefix}{path}".rstrip("."), message[:1].lower() + message[1:]))
-    return found
+    """Pydantic's findings with their paths, in our words; never the value, it may be a secret."""
+    found: dict[str, FieldProblem] = {}
+    for detail in error.errors(include_url=False, include_input=False):
+        loc = [str(part) for part in detail["loc"] if part not in _BRANCHES]
+        path = f"{prefix}{'.'.join(loc)}".rstrip(".")
+        message, uk = _in_our_words(detail)
+        if path not in found:  # one text or one a language: the first branch says enough
+            found[path] = FieldProblem(path, message, uk)
+    return list(found.values())
+
+
+_BRANCHES = ("str", "dict[literal['uk','en'],str]")  # of a union: no key that a person has written
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a key here",
+    "string_type": "is a text",
+    "string_too_long": "has at most {max_length} characters",
+    "string_too_short": "has at least {min_length} characters",
+    "too_long": "has at most {max_length} entries",
+    "too_short": "has at least {min_length} entries",
+    "literal_error": "is one of {expected}",
+    "enum": "is one of {expected}",
+    "greater_than_equal": "is at least {ge}",
+    "less_than_equal": "is at most {le}",
+    "int_parsing": "is a whole number",
+    "int_type": "is a whole number",
+    "int_from_float": "is a whole number",
+    "bool_parsing": "is true or false",
+    "bool_type": "is true or false",
+    "date_from_datetime_parsing": "is a date such as 2026-12-31",
+    "date_parsing": "is a date such as 2026-12-31",
+    "date_type": "is a date such as 2026-12-31",
+}
+_FORMS = {r"^https?://": "is an address that begins with https:// or http://"}
+
+
+def _in_our_words(detail: Any) -> tuple[str, str]:
+    """(English, Ukrainian): the second only where a plugin says it itself."""
+    context = detail.get("ctx") or {}
+    uk = str(getattr(context.get("error"), "uk", ""))  # hub.sdk.SettingWrong
+    if detail["type"] == "string_pattern_mismatch":
+        return _FORMS.get(context.get("pattern", ""), "does not have the expected form"), ""
+    if detail["type"] in _WORDS:
+        facts = {name: str(value).replace("'", "").replace(" or ", ", ") for name, value in context.items()}
+        return _WORDS[detail["type"]].format(**facts), ""
+    message = detail["msg"].removeprefix("Value error, ")
+    return message[:1].lower() + message[1:], uk
 
 
 def _odd_names(table: Mapping[str, Any]) -> list[FieldProblem]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hub.accounts.secrets import AccountSecrets, SecretKey
+from hub.accounts.secrets import AccountSecrets
 from hub.kernel.clock import Clock
+from hub.kernel.sealing import SecretKey
 from hub.sdk.http import HttpClient
 
 

@@ -1,107 +1,105 @@
-"""What an account must not show anybody, at rest: AES-256-GCM under a key that is not in the database.
+"""What an account must not show anybody, encrypted at rest (`hub.kernel.sealing`): its secret settings, where it was
+made in the workspace, and the tokens that its provider hands out.
 
-The key comes from HUB_SECRET_KEY, else from the file that `hub init` makes; its short id stands in front of each
-value, so that a value of another key is told from a damaged one. Account and name of the value are bound
-into the cipher: a row copied to another account does not open there. Without a key values live in the memory of
-the process, as long as it runs, and `hub check` says so.
+Without a key a provider's tokens live in the memory of the process, as long as it runs, and `hub check` says so;
+secret settings are not taken at all.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import insert, select, update
+import orjson
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from hub.db.database import Database
 from hub.db.tables import account_secret
 from hub.db.tx import Tx
-from hub.kernel.errors import HubError
+from hub.kernel.sealing import SecretKey, SecretKeyMissing, SecretKeyWrong
 from hub.sdk.errors import AuthenticationFailed
 
-FORM = "v1"
 MAX_VALUE_BYTES = 16 * 1024
-MIN_KEY_CHARACTERS = 32
-ENVIRONMENT = "HUB_SECRET_KEY"
-_NONCE_BYTES = 12
+SETTING = "setting:"  # begins the names of secret settings; a plugin's own values have no such name
 
 
-class SecretKeyWrong(HubError):
-    """A stored secret was written with another key: put the old key back, or enter the account's secrets anew."""
+def unreadable(conn: Connection, key: SecretKey) -> list[str]:
+    """Accounts with a stored value that this key cannot open."""
+    rows = conn.execute(select(account_secret).order_by(account_secret.c.account))
+    return list(dict.fromkeys(row.account for row in rows if not key.opens(row.account, row.key, row.value)))
 
 
-class SecretKeyUnusable(HubError):
-    """The secret key is too short: it has at least 32 characters; `hub init` makes one."""
+def sealed_before(conn: Connection, key: SecretKey) -> int:
+    """How many stored values still wait for the older key: it must stay until there are none."""
+    rows = conn.execute(select(account_secret.c.value)).scalars()
+    return sum(not key.wrote(value) for value in rows)
 
 
-@dataclass(frozen=True, slots=True)
-class SecretKey:
-    """One key. `id` is safe to show: it says which key, and nothing about it."""
+def seal_anew(tx: Tx, key: SecretKey) -> int:
+    """Seal with the present key what an older one has written; what neither opens is left as it is."""
+    changed = 0
+    for row in tx.execute(select(account_secret)).all():
+        if key.wrote(row.value) or not key.opens(row.account, row.key, row.value):
+            continue
+        value = key.seal(row.account, row.key, key.open(row.account, row.key, row.value))
+        changed += tx.changed(
+            update(account_secret)
+            .where(
+                account_secret.c.account == row.account,
+                account_secret.c.key == row.key,
+                account_secret.c.value == row.value,
+            )
+            .values(value=value)
+        )
+    return changed
 
-    id: str
-    _cipher: AESGCM = field(repr=False)
-    _key: bytes = field(repr=False, default=b"")
 
-    @classmethod
-    def of(cls, text: str) -> SecretKey:
-        """From what stands in the file or the environment. Raises SecretKeyUnusable."""
-        text = text.strip()
-        if len(text) < MIN_KEY_CHARACTERS:
-            raise SecretKeyUnusable
-        key = HKDF(SHA256(), 32, None, b"hub account secrets").derive(text.encode())
-        return cls(hashlib.sha256(b"hub key id" + key).hexdigest()[:8], AESGCM(key), key)
+def settings_of(conn: Connection, key: SecretKey | None, account: str) -> dict[str, Any]:
+    """The secret settings of an account. Raises SecretKeyWrong, SecretKeyMissing."""
+    query = select(account_secret).where(
+        account_secret.c.account == account, account_secret.c.key.startswith(SETTING, autoescape=True)
+    )
+    rows = conn.execute(query).all()
+    if rows and key is None:
+        raise SecretKeyMissing
+    return {
+        row.key.removeprefix(SETTING): orjson.loads(key.open(account, row.key, row.value))
+        for row in rows
+        if key
+    }
 
-    def derived(self, account: str, purpose: str) -> bytes:
-        """32 bytes that only this hub can know, for one account and purpose."""
-        return HKDF(SHA256(), 32, None, b"hub account key\x00" + _bound_to(account, purpose)).derive(
-            self._key
+
+def names_of_settings(conn: Connection, account: str) -> frozenset[str]:
+    """Which secret settings an account has; their values are shown to nobody."""
+    query = select(account_secret.c.key).where(
+        account_secret.c.account == account, account_secret.c.key.startswith(SETTING, autoescape=True)
+    )
+    return frozenset(key.removeprefix(SETTING) for key in conn.execute(query).scalars())
+
+
+def keep_settings(tx: Tx, key: SecretKey | None, account: str, values: Mapping[str, Any]) -> None:
+    """Replace the secret settings of an account. Raises SecretKeyMissing where there are some, and no key."""
+    if values and key is None:
+        raise SecretKeyMissing
+    tx.execute(
+        delete(account_secret).where(
+            account_secret.c.account == account, account_secret.c.key.startswith(SETTING, autoescape=True)
+        )
+    )
+    for name, value in sorted(values.items()):
+        assert key is not None
+        sealed = key.seal(account, SETTING + name, orjson.dumps(value).decode())
+        tx.execute(
+            insert(account_secret).values(
+                account=account, key=SETTING + name, value=sealed, updated_at=tx.now
+            )
         )
 
-    def seal(self, account: str, name: str, value: str) -> str:
-        """Encrypt; twice the same value gives two different texts."""
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._cipher.encrypt(nonce, value.encode(), _bound_to(account, name))
-        return f"{FORM}.{self.id}.{base64.b64encode(nonce + sealed).decode()}"
 
-    def open(self, account: str, name: str, sealed: str) -> str:
-        """Decrypt. Raises SecretKeyWrong, for a damaged value too."""
-        form, _, rest = sealed.partition(".")
-        key_id, _, body = rest.partition(".")
-        if form != FORM or key_id != self.id:
-            raise SecretKeyWrong
-        try:
-            raw = base64.b64decode(body, validate=True)
-            opened = self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _bound_to(account, name))
-        except (ValueError, InvalidTag) as error:
-            raise SecretKeyWrong from error
-        return opened.decode()
-
-
-def _bound_to(account: str, name: str) -> bytes:
-    return f"{account}\x00{name}".encode()
-
-
-def read_key(file: Path, environment: Mapping[str, str]) -> SecretKey | None:
-    """The key of this hub; None where there is none. Raises SecretKeyUnusable."""
-    text = environment.get(ENVIRONMENT, "")
-    if not text and file.is_file():
-        text = file.read_text(encoding="utf-8")
-    return SecretKey.of(text) if text.strip() else None
-
-
-def foreign(conn: Connection, key: SecretKey) -> int:
-    """How many stored values were written with another key."""
-    rows = conn.execute(select(account_secret.c.value)).scalars()
-    return sum(not value.startswith(f"{FORM}.{key.id}.") for value in rows)
+def forget(tx: Tx, account: str) -> None:
+    """The account is taken away: nothing secret of it stays."""
+    tx.execute(delete(account_secret).where(account_secret.c.account == account))
 
 
 class AccountSecrets:
@@ -120,6 +118,8 @@ class AccountSecrets:
 
     async def get(self, key: str) -> str | None:
         """The value, or None. Raises AuthenticationFailed where another key wrote it: the account stops."""
+        if key.startswith(SETTING):
+            return None
         if self._db is None or self._key is None:
             return self._memory.get(key)
         sealed = await self._db.read(lambda conn: _sealed(conn, self._account, key))
@@ -130,7 +130,7 @@ class AccountSecrets:
 
     async def put(self, key: str, value: str, *, expected: str | None) -> bool:
         """Compare and set. Raises ValueError beyond 16 KiB, AuthenticationFailed as `get`."""
-        if len(value.encode()) > MAX_VALUE_BYTES or not 0 < len(key) <= 200:
+        if len(value.encode()) > MAX_VALUE_BYTES or not 0 < len(key) <= 200 or key.startswith(SETTING):
             raise ValueError("a key of the store has 1 to 200 characters, a value at most 16 KiB")
         if self._db is None or self._key is None:
             return self._put_in_memory(key, value, expected)

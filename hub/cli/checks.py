@@ -1,55 +1,123 @@
-"""`hub check`: each thing tried, one row each."""
+"""`hub check`: each thing tried, one row each: what it is, how it went, and what to do where it is wrong.
+
+Every account is tried live, all at once, each within its time limit. `--json` keeps the English words, for scripts; the
+table speaks the hub's language.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
-from hub.accounts.secrets import ENVIRONMENT, SecretKeyUnusable, foreign, read_key
-from hub.app import Accounts, database_url, read_accounts
+from hub.accounts import secrets
+from hub.accounts import store as accounts
+from hub.app import database_url
 from hub.db import schema
 from hub.db.engine import open_engine, sqlite_file
 from hub.db.errors import describe
 from hub.kernel.clock import SystemClock
+from hub.kernel.errors import SettingsRejected
+from hub.kernel.sealing import ENVIRONMENT, SecretKey, SecretKeyUnusable
 from hub.loader import Plugins, load_plugins
 from hub.orders import routes
 from hub.orders import store as orders
 from hub.orders.stages import parse
-from hub.sdk.carrier import Carrier
-from hub.sdk.errors import PluginError
-from hub.settings import Loaded
+from hub.outbox import webhooks
+from hub.runtime.building import Accounts, AccountSettings, read_accounts, read_kept, secret_key
+from hub.runtime.roster import try_out
+from hub.settings import Loaded, settings_file
 from hub.staff import store as staff
+from hub.web.workspace.account_words import DETAIL, RESULT, RESULTS, WHAT
+from hub.web.workspace.words import Words
 
-TRY_FOR_S = 30.0
+CLOSE_WITHIN_S = 3.0
+OPEN_AGAIN = "put the old secret key back (HUB_SECRET_KEY_OLD), or enter them anew"
 Row = dict[str, Any]
 
 
-def row(what: str, result: str, detail: str) -> Row:
-    """result: ok, wrong, or note."""
-    return {"what": what, "result": result, "detail": detail}
+def row(what: str, result: str, detail: str, uk: str = "") -> Row:
+    """result: ok, wrong, or note. `uk`: the detail in Ukrainian, where a plugin says it itself."""
+    return {"what": what, "result": result, "detail": detail, "uk": uk}
+
+
+def in_language(rows: Sequence[Row], language: str) -> list[Row]:
+    """The rows for people: their words translated."""
+    words = Words(language, ZoneInfo("UTC"), 0)
+    return [
+        {
+            words.t(WHAT): words.plain(one["what"]),
+            words.t(RESULT): words.t(RESULTS[one["result"]]),
+            words.t(DETAIL): one["uk"] if language == "uk" and one["uk"] else words.plain(one["detail"]),
+        }
+        for one in rows
+    ]
+
+
+def as_json(rows: Sequence[Row]) -> list[Row]:
+    """The rows for scripts."""
+    return [{"what": one["what"], "result": one["result"], "detail": one["detail"]} for one in rows]
 
 
 def run_checks(loaded: Loaded) -> list[Row]:
     """Settings were read already; the rest is tried here."""
-    plugins = load_plugins(folder=loaded.plugins_folder())
-    found = read_accounts(loaded, plugins, SystemClock())
+    plugins, clock = load_plugins(folder=loaded.plugins_folder()), SystemClock()
+    found = read_accounts(loaded, plugins, clock)
+    database = _database(loaded)
+    try:
+        key, key_row = secret_key(loaded), None
+    except SecretKeyUnusable as error:
+        key, key_row = None, row("secret key", "wrong", str(error))
+    paused: set[str] = set()
+    stored: list[Row] = []
+    seeds: list[Row] = []
+    if database["result"] == "ok":
+        with _reading(loaded) as connection:
+            read_kept(connection, found, plugins, clock, key)
+            seeds = [*_routes(connection), *_teams(connection, loaded)]
+            stored = [] if key_row is not None else list(_stored_secrets(connection, key))
+            paused = {
+                one.name for one in accounts.everything(connection) if one.state == accounts.State.PAUSED
+            }
     return [
         row("settings", "ok", str(loaded.file)),
-        (database := _database(loaded)),
-        *(_seeds(loaded) if database["result"] == "ok" else ()),
-        _secret_key(loaded),
+        database,
+        *seeds,
+        key_row or _secret_key(loaded, key),
+        *stored,
         *_plugins(plugins),
-        *(row(problem.path, "wrong", problem.message) for problem in found.problems),
-        *(row(f"account {name}", "wrong", reason) for name, reason in found.off.items()),
-        *_accounts(found),
+        *(row(problem.path, "wrong", problem.message, problem.uk) for problem in found.problems),
+        *asyncio.run(_try_all(found, paused)),
         *_proxies(loaded),
     ]
+
+
+def problems(error: SettingsRejected, config: str | None) -> list[str]:
+    """What is wrong with the file, in the language that it names: English where it names none that we speak."""
+    language = "en"
+    with suppress(OSError, ValueError, AttributeError):
+        table = tomllib.loads(settings_file(config).read_text(encoding="utf-8"))
+        language = "uk" if table.get("hub", {}).get("language", "uk") == "uk" else "en"
+    words = Words(language, ZoneInfo("UTC"), 0)
+    return [
+        f"{p.path}: {p.uk if language == 'uk' and p.uk else words.plain(p.message)}" for p in error.problems
+    ]
+
+
+@contextmanager
+def _reading(loaded: Loaded) -> Iterator[Connection]:
+    engine = open_engine(database_url(loaded), writes=False, pool_size=1)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def _database(loaded: Loaded) -> Row:
@@ -72,16 +140,6 @@ def _database(loaded: Loaded) -> Row:
             "database", "wrong", f"schema {present or 'none'}, needed {schema.HEAD}: run `hub db upgrade`"
         )
     return row("database", "ok", url.get_backend_name())
-
-
-def _seeds(loaded: Loaded) -> list[Row]:
-    """Where the database, which rules, differs from what the file or the program seeds."""
-    engine = open_engine(database_url(loaded), writes=False, pool_size=1)
-    try:
-        with engine.connect() as connection:
-            return [*_routes(connection), *_teams(connection, loaded)]
-    finally:
-        engine.dispose()
 
 
 def _routes(connection: Connection) -> Iterator[Row]:
@@ -108,34 +166,37 @@ def _teams(connection: Connection, loaded: Loaded) -> Iterator[Row]:
                 yield row(f"teams.{name}.{key}", "note", detail)
 
 
-def _secret_key(loaded: Loaded) -> Row:
-    """Is there a key for stored secrets, and is it the one they were written with?"""
-    file = loaded.path(loaded.settings.hub.secret_key_file)
-    try:
-        key = read_key(file, os.environ)
-    except SecretKeyUnusable as error:
-        return row("secret key", "wrong", str(error))
+def _secret_key(loaded: Loaded, key: SecretKey | None) -> Row:
+    """Is there a key for stored secrets?"""
     if key is None:
+        file = loaded.path(loaded.settings.hub.secret_key_file)
         return row(
             "secret key", "note", f"no {file} and no {ENVIRONMENT}: tokens are kept in memory; run `hub init`"
         )
-    url = database_url(loaded)
-    sqlite = sqlite_file(url)
-    if sqlite is not None and not sqlite.exists():
-        return row("secret key", "ok", f"key {key.id}")
-    engine = open_engine(url, writes=False, pool_size=1)
-    try:
-        with engine.connect() as connection:
-            others = foreign(connection, key)
-    except SQLAlchemyError:
-        return row("secret key", "note", "not compared: the database cannot be read")
-    finally:
-        engine.dispose()
-    if others:
-        return row(
-            "secret key", "wrong", f"{others} stored secrets belong to another key: put the old key back"
-        )
     return row("secret key", "ok", f"key {key.id}")
+
+
+def _stored_secrets(connection: Connection, key: SecretKey | None) -> Iterator[Row]:
+    """Can what is stored be opened, does anything still wait for the old key, does a secret stand in the clear?"""
+    if (plain := webhooks.in_plain_text(connection)) > 0:
+        todo = "run `hub init` and restart the hub" if key is None else "restart the hub, it seals them"
+        yield row("web hooks", "wrong", f"secrets of web hooks stand in plain text ({plain}): {todo}")
+    for url in webhooks.unreadable(connection, key):
+        yield row(f"web hook {url}", "wrong", f"its secret cannot be opened: {OPEN_AGAIN}")
+    if key is None:
+        return
+    for name in secrets.unreadable(connection, key):
+        yield row(f"account {name}", "wrong", f"its stored secrets cannot be opened: {OPEN_AGAIN}")
+    if key.older:
+        waiting = secrets.sealed_before(connection, key) + webhooks.sealed_before(connection, key)
+        if waiting:
+            yield row(
+                "old secret key",
+                "note",
+                f"stored secrets that wait for it: {waiting}; the next start seals them",
+            )
+        else:
+            yield row("old secret key", "note", "nothing needs it any more: take it away")
 
 
 def _plugins(plugins: Plugins) -> list[Row]:
@@ -145,30 +206,25 @@ def _plugins(plugins: Plugins) -> list[Row]:
     ]
 
 
-def _accounts(found: Accounts) -> list[Row]:
-    rows = [row(f"channels.{name}", "ok", "set up; nothing to try from here") for name in found.channels]
-    return rows + asyncio.run(_try_all(found))
-
-
-async def _try_all(found: Accounts) -> list[Row]:
+async def _try_all(found: Accounts, paused: set[str]) -> list[Row]:
+    """Every account at once; what one does touches no other."""
     try:
-        return list(await asyncio.gather(*(_try(name, carrier) for name, carrier in found.carriers.items())))
+        return list(await asyncio.gather(*(_try(one, found, paused) for one in found.settings)))
     finally:
+        for channel in found.channels.values():
+            with suppress(Exception):  # the guard around a plugin: it was only tried
+                async with asyncio.timeout(CLOSE_WITHIN_S):
+                    await channel.close()
         await found.close()
 
 
-async def _try(name: str, carrier: Carrier) -> Row:
-    what = f"carriers.{name}"
-    try:
-        async with asyncio.timeout(TRY_FOR_S):
-            return row(what, "ok", await carrier.check())
-    except PluginError as error:
-        return row(what, "wrong", error.message)
-    except TimeoutError:
-        return row(what, "wrong", f"no answer within {TRY_FOR_S:.0f} seconds")
-    except Exception as error:  # noqa: BLE001 - a boundary, see below
-        # The guard around a plugin.
-        return row(what, "wrong", f"its plugin raised {type(error).__name__}")
+async def _try(one: AccountSettings, found: Accounts, paused: set[str]) -> Row:
+    what = f"{one.kind}s.{one.name}"
+    if one.name in paused:
+        return row(what, "note", "it is switched off: resume it on the page Accounts")
+    made = found.channels.get(one.name) or found.carriers.get(one.name)
+    ok, said = await try_out(made, found.off.get(one.name))
+    return row(what, "ok" if ok else "wrong", said)
 
 
 def _proxies(loaded: Loaded) -> list[Row]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from hub.cli.frame import FINDING, config_option, guarded, json_option, load_settings, made, show
+from hub.cli.frame import FINDING, config_option, fail, guarded, json_option, load_settings, made, show
+from hub.kernel.errors import SettingsRejected
 
 PACKAGED = Path(__file__).with_name("hub.example.toml")
 
@@ -101,12 +102,20 @@ def demo(host: str, port: int, data: Path | None) -> None:
 @guarded
 def check(config: str | None, as_json: bool) -> None:
     """Try settings, database, plugins and every account's credentials; exit code 1 names what is wrong."""
-    from hub.cli.checks import run_checks  # noqa: PLC0415
+    from hub.cli import checks  # noqa: PLC0415
     from hub.cli.logs import set_up_logs  # noqa: PLC0415
 
     set_up_logs(quiet=True)
-    rows = run_checks(load_settings(config))
-    show(rows, as_json, "nothing to check")
+    try:
+        loaded = load_settings(config)
+    except SettingsRejected as error:
+        fail("\n".join(checks.problems(error, config)))
+    rows = checks.run_checks(loaded)
+    show(
+        checks.as_json(rows) if as_json else checks.in_language(rows, loaded.settings.hub.language),
+        as_json,
+        "",
+    )
     if any(row["result"] == "wrong" for row in rows):
         sys.exit(FINDING)
 

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from hub.cli.frame import FINDING, config_option, fail, guarded, json_option
 
 if TYPE_CHECKING:
-    from hub.app import Accounts
     from hub.loader import Plugins
+    from hub.runtime.building import Accounts
     from hub.sdk.carrier import Carrier
     from hub.sdk.tracking import Likeness, Recognition
     from hub.shipments.model import Seen
@@ -67,9 +67,9 @@ class Proposal:
 
 
 def _carrier(wanted: str | None, number: str, config: str | None) -> tuple[Proposal, Accounts]:
-    from hub.app import read_accounts  # noqa: PLC0415
     from hub.kernel.clock import SystemClock  # noqa: PLC0415
     from hub.loader import load_plugins  # noqa: PLC0415
+    from hub.runtime.building import read_accounts  # noqa: PLC0415
     from hub.settings import build, load, settings_file  # noqa: PLC0415
 
     file = settings_file(config)

@@ -113,7 +113,7 @@ account = Table(
     _key("kind"),  # channel | carrier
     _key("plugin"),
     _key("team", null=True),
-    _key("state"),  # active | stopped | retired
+    _key("state"),  # active | stopped | paused | off | retired
     _text("reason", null=True),
     _at("created_at"),
     _at("last_ok_at", null=True),
@@ -121,6 +121,9 @@ account = Table(
     _text("last_error", null=True),
     _count("stored"),
     _count("repeated"),
+    _key("origin", default="file"),  # file | workspace
+    _text("keys", default="{}"),  # JSON; of those made in the workspace, without secrets
+    _count("version", 1),
     comment="one configured login of a plugin, its health and its counters",
 )
 
@@ -716,7 +719,7 @@ webhook = Table(
     metadata,
     _id(),
     _text("url"),
-    _text("secret"),
+    _text("secret"),  # in plain text only where it was written before there was a key to seal it with
     _text("events"),  # JSON list
     Column("active", Boolean, nullable=False),
     _at("last_ok_at", null=True),
@@ -726,6 +729,7 @@ webhook = Table(
     _at("created_at"),
     _at("updated_at"),
     _count("version", 1),
+    _text("sealed", default=""),  # the secret, encrypted
     comment="whom to tell what happened, by signed calls of the outbox lane `webhook`",
 )
 

@@ -30,7 +30,7 @@ from hub.intake.limits import RateLimit
 from hub.intake.model import KeyReused, Prepared, Result
 from hub.intake.parser import ChannelAccount, Job, Parsed, Parser
 from hub.intake.pulled import Move, Understood, store
-from hub.intake.scribe import Scribe
+from hub.intake.scribe import NotHere, Scribe
 from hub.kernel.clock import moment
 from hub.kernel.errors import NotFound, Unavailable
 from hub.sdk.errors import DeliveryRejected, TemporaryFailure
@@ -70,10 +70,12 @@ class Door:
         """`off`: accounts whose plugin cannot serve them, with the reason; `scribe`: does the work while it lives."""
         self._db = db
         self.accounts = accounts
-        self.off = off or {}
+        self.off = {} if off is None else off
         self.blobs = blobs
         self.scribe = scribe
-        self._commit = IntakeCommit({name: one.route for name, one in accounts.items()})
+        self._routes = {name: one.route for name, one in accounts.items()}
+        self._commit = IntakeCommit(self._routes)
+        self._own: set[str] = set()
         self._parser = Parser(self._parsed, blobs)
         self._limits = {
             name: RateLimit(account.channel.limits.rate_per_minute) for name, account in accounts.items()
@@ -87,6 +89,13 @@ class Door:
     def stop(self) -> None:
         """Finish what is queued."""
         self._parser.stop()
+
+    def serve(self, account: ChannelAccount, *, changed: bool) -> None:
+        """Take deliveries of an account from now on. `changed`: the scribe does not know it, we do its work."""
+        if changed:
+            self._own.add(account.name)
+        self._routes[account.name] = account.route
+        self._limits[account.name] = RateLimit(account.channel.limits.rate_per_minute)
 
     def reject(self, account: str, reason: str) -> None:
         """Count one delivery that is not accepted."""
@@ -106,14 +115,8 @@ class Door:
             raise TooMany(wait_s)
         if account.channel.capabilities.asks:
             raw = await self._asked(account, raw)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Result] = loop.create_future()
-        if self.scribe is not None and self.scribe.works:
-            self.scribe.put(raw, future)
-        else:
-            self._parser.put(Job(account, raw, LoopWaiter(loop, future)))
         try:
-            result = await future
+            result = await self._stored(account, raw)
         except DeliveryRejected as rejected:
             self.reject(raw.account, rejected.reason)
             raise
@@ -139,6 +142,20 @@ class Door:
             log.error("plugin_raised", account=account.name, call="ask", error=type(error).__name__)
         headers = {**raw.headers, ASKED: said if isinstance(said, str) else ""}
         return dataclasses.replace(raw, headers=headers)
+
+    async def _stored(self, account: ChannelAccount, raw: RawDelivery) -> Result:
+        """By the scribe where it knows the account as it is now, else by this process."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        if self.scribe is not None and self.scribe.works and raw.account not in self._own:
+            self.scribe.put(raw, future)
+            try:
+                return await future
+            except NotHere:
+                self._own.add(raw.account)
+                future = loop.create_future()
+        self._parser.put(Job(account, raw, LoopWaiter(loop, future)))
+        return await future
 
     def _answer(self, account: ChannelAccount, result: Outcome, raw: RawDelivery) -> HttpAnswer:
         if account.silent:

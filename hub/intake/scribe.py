@@ -79,6 +79,10 @@ Build = Callable[[int, int], Desk]
 """(node number, not before) -> the scribe's desk."""
 
 
+class NotHere(Exception):
+    """The scribe does not serve this account as it is now: it was added after the scribe had begun."""
+
+
 class Scribe:
     """The serving process's end. `fork` first of all, `begin` once the database is open, `start` in the loop."""
 
@@ -243,6 +247,8 @@ def _settle(future: asyncio.Future[Result], said: Sequence[Any]) -> None:
             future.set_result(Outcome(kind=OutcomeKind(kind), request_id=request_id, repeated=repeated))
         case ["reused"]:
             future.set_result(KeyReused())
+        case ["not_here"]:
+            future.set_exception(NotHere())
         case ["rejected", reason, message, status]:
             future.set_exception(DeliveryRejected(reason, message, status=status))
         case ["unavailable", message, retry_after_s]:
@@ -327,6 +333,9 @@ def _write_down(desk: Desk, guard: Guard, deliveries: Sequence[Answer]) -> list[
                 address=address,
                 received_at=moment(received_at),
             )
+            if account not in desk.accounts:
+                answers.append((serial, "not_here"))
+                continue
             asked = _Asked(serial, answers)
             result = guard.understand(Job(desk.accounts[account], raw, asked))
             if isinstance(result, Prepared):

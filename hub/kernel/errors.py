@@ -34,10 +34,14 @@ class HubError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """One thing that is wrong in an input. `path` is dotted, `message` says what to do."""
+    """One thing that is wrong in an input. `path` is dotted, `message` says what to do.
+
+    `uk`: the same in Ukrainian, where whoever found it says so himself (a plugin); else the catalogue translates.
+    """
 
     path: str
     message: str
+    uk: str = ""
 
 
 class SettingsRejected(HubError):

@@ -1,8 +1,8 @@
 """Calls to addresses that people typed in: guarded against reaching into our own network, and bounded.
 
-The guard looks at what a name resolves to, and the connection goes to exactly those addresses: a name that
-answers differently a moment later gains nothing. Redirects are not followed. Proxies of the environment are
-not used.
+What is public, `hub.sdk.public` says, for this and for what plugins call. The guard looks at what a name resolves
+to, and the connection goes to exactly those addresses: a name that answers differently a moment later gains
+nothing. Redirects are not followed. Proxies of the environment are not used.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ import structlog
 from hub.db.database import Database
 from hub.db.rows import OutboxRow
 from hub.kernel.errors import NotFound
+from hub.kernel.sealing import SecretKey, SecretKeyMissing, SecretKeyWrong
 from hub.outbox import webhooks
 from hub.sdk.http import retry_after_s
 from hub.sdk.messages import Later, Refused, SendResult, Sent
+from hub.sdk.public import is_public
 
 if TYPE_CHECKING:
     import aiohttp
@@ -32,26 +34,14 @@ log = structlog.get_logger("hub.webhooks")
 
 TIMEOUT_S = 10.0
 MAX_READ = 64 * 1024
+UNSIGNED = (
+    "the secret of this web hook cannot be opened: put the old secret key back, or give it a new secret"
+)
 PUBLIC_ONLY = "the address leads into a private network: see [web] webhooks_private"
-_EMBEDDING = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
 
 
 class NotPublic(OSError):
     """The address leads into a private, loopback or link-local network."""
-
-
-def is_public(address: str) -> bool:
-    """Is this an address of the open Internet? IPv4 inside IPv6 is looked into, or refused."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return is_public(str(found.ipv4_mapped))
-        if any(found in network for network in _EMBEDDING):
-            return False
-    return found.is_global and not found.is_multicast
 
 
 class Guard:
@@ -111,8 +101,9 @@ class Guard:
 class WebhookSink:
     """The outbox lane `webhook`: 2xx is delivered, 410 and other 4xx are refused, the rest is tried again."""
 
-    def __init__(self, db: Database, *, private: bool = False) -> None:
+    def __init__(self, db: Database, *, private: bool = False, key: SecretKey | None = None) -> None:
         self._db = db
+        self._key = key
         self._guard = Guard(private=private)
 
     async def send(self, rows: Sequence[OutboxRow]) -> SendResult:
@@ -126,7 +117,12 @@ class WebhookSink:
             return Refused("the web hook was taken away")
         if not hook.active:
             return Refused("the web hook is switched off")
-        result = await self._call(hook.url, hook.secret, row, told["body"].encode())
+        try:
+            secret = webhooks.secret_of(hook, self._key)
+        except (SecretKeyMissing, SecretKeyWrong):
+            result: SendResult = Refused(UNSIGNED)
+        else:
+            result = await self._call(hook.url, secret, row, told["body"].encode())
         error = None if isinstance(result, Sent) else getattr(result, "reason", "") or "no success"
         await self._db.write(lambda tx: webhooks.settled(tx, hook_id, error))
         return result

@@ -2,6 +2,7 @@
 
 An event becomes one outbox row a hook, in the transaction of its cause; calls about one thing keep their
 order. What is signed is the time, the id of the event and the body, so that neither can be exchanged.
+Secrets stand encrypted in the database (`hub.kernel.sealing`); those of before are sealed at the next start.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from hub.db.tables import outbox, webhook
 from hub.db.tx import Tx
 from hub.kernel.clock import rfc3339
 from hub.kernel.errors import FieldProblem, InputRejected, NotFound, VersionConflict
+from hub.kernel.sealing import SecretKey, SecretKeyMissing
 from hub.outbox.model import OutboxState
 
 LANE = "webhook"
@@ -79,17 +81,62 @@ def get(conn: Connection, hook_id: int) -> Any:
     return row
 
 
-def add(tx: Tx, actor: str, url: str, secret: str, events: Sequence[str]) -> int:
-    """A new hook. Raises InputRejected naming every fault."""
+def add(tx: Tx, actor: str, url: str, secret: str, events: Sequence[str], *, key: SecretKey | None) -> int:
+    """A new hook. Raises InputRejected naming every fault, SecretKeyMissing where its secret cannot be kept."""
     _require(check(url, secret, events))
     hook_id = tx.new_id()
     tx.execute(
         insert(webhook).values(
-            id=hook_id, url=url, secret=secret, events=json.dumps(sorted(set(events))), active=True,
-            actor=actor, created_at=tx.now, updated_at=tx.now,
+            id=hook_id, url=url, secret="", sealed=_sealed(key, hook_id, secret),
+            events=json.dumps(sorted(set(events))), active=True, actor=actor, created_at=tx.now,
+            updated_at=tx.now,
         )
     )  # fmt: skip
     return hook_id
+
+
+def _sealed(key: SecretKey | None, hook_id: int, secret: str) -> str:
+    if key is None:
+        raise SecretKeyMissing
+    return key.seal(_owner(hook_id), "secret", secret)
+
+
+def _owner(hook_id: int) -> str:
+    return f"webhook:{hook_id}"
+
+
+def secret_of(hook: Any, key: SecretKey | None) -> str:
+    """What the calls of a hook are signed with. Raises SecretKeyMissing, SecretKeyWrong."""
+    if not hook.sealed:
+        return str(hook.secret)
+    if key is None:
+        raise SecretKeyMissing
+    return key.open(_owner(hook.id), "secret", hook.sealed)
+
+
+def seal_secrets(tx: Tx, key: SecretKey) -> None:
+    """Seal what stands in plain text, and what an older key has sealed."""
+    for row in all_hooks(tx.conn):
+        if row.sealed and (key.wrote(row.sealed) or not key.opens(_owner(row.id), "secret", row.sealed)):
+            continue
+        sealed = _sealed(key, row.id, secret_of(row, key))
+        tx.execute(update(webhook).where(webhook.c.id == row.id).values(secret="", sealed=sealed))
+
+
+def sealed_before(conn: Connection, key: SecretKey) -> int:
+    """How many secrets still wait for the older key."""
+    return sum(bool(row.sealed) and not key.wrote(row.sealed) for row in all_hooks(conn))
+
+
+def in_plain_text(conn: Connection) -> int:
+    """How many hooks have a secret that anybody reads who sees the database."""
+    return sum(not row.sealed for row in all_hooks(conn))
+
+
+def unreadable(conn: Connection, key: SecretKey | None) -> list[str]:
+    """Where hooks lead whose secret cannot be opened."""
+    sealed = [row for row in all_hooks(conn) if row.sealed]
+    return [row.url for row in sealed if key is None or not key.opens(_owner(row.id), "secret", row.sealed)]
 
 
 def change(
@@ -102,6 +149,7 @@ def change(
     events: Sequence[str] | None = None,
     active: bool | None = None,
     expected_version: int | None = None,
+    key: SecretKey | None = None,
 ) -> None:
     """Change a hook; None leaves it. What waits is sent to where it leads now."""
     row = get(tx.conn, hook_id)
@@ -110,10 +158,11 @@ def change(
     told = json.loads(row.events) if events is None else sorted(set(events))
     values: dict[str, Any] = {
         "url": row.url if url is None else url,
-        "secret": row.secret if secret is None else secret,
         "active": row.active if active is None else active,
     }
-    _require(check(values["url"], values["secret"], told))
+    _require(check(values["url"], "x" * MIN_SECRET if secret is None else secret, told))
+    if secret is not None:
+        values |= {"secret": "", "sealed": _sealed(key, hook_id, secret)}
     tx.execute(
         update(webhook)
         .where(webhook.c.id == hook_id)

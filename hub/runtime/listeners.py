@@ -175,8 +175,8 @@ class Listener:
         return max(wait, asked or 0.0)
 
     async def _while_stopped(self) -> None:
-        """A stopped account is not asked again until a person has switched it on."""
-        while await self._db.read(lambda conn: accounts.state(conn, self._account)) == "stopped":
+        """An account that is switched off is not asked again until a person has switched it on."""
+        while await self._db.read(lambda conn: accounts.state(conn, self._account)) != accounts.State.ACTIVE:
             self._failures = 0
             await asyncio.sleep(STOPPED_LOOK_S)
 
@@ -185,20 +185,41 @@ class Listeners:
     """All pulled accounts of this process."""
 
     def __init__(self, db: Database, door: Door, channels: Mapping[str, Channel]) -> None:
-        self._listeners = [
-            Listener(db, door, name, channel)
-            for name, channel in channels.items()
-            if channel.capabilities.pulls
-        ]
-        self._tasks: list[asyncio.Task[None]] = []
+        self._db = db
+        self._door = door
+        self._channels = {name: one for name, one in channels.items() if one.capabilities.pulls}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._started = False
 
     def start(self) -> None:
         """Call it in the event loop."""
-        self._tasks = [asyncio.create_task(one.run()) for one in self._listeners]
+        self._started = True
+        for name in self._channels:
+            self._listen(name)
+
+    def _listen(self, name: str) -> None:
+        listener = Listener(self._db, self._door, name, self._channels[name])
+        self._tasks[name] = asyncio.create_task(listener.run())
+
+    def add(self, name: str, channel: Channel) -> None:
+        """One more; nothing where it is not pulled."""
+        if channel.capabilities.pulls:
+            self._channels[name] = channel
+            if self._started:
+                self._listen(name)
+
+    async def remove(self, name: str) -> None:
+        """One less: what it is storing is finished, its lease is given back."""
+        self._channels.pop(name, None)
+        await self._end([name])
 
     async def stop(self) -> None:
         """What is being stored is finished; leases are given back."""
-        for task in self._tasks:
+        self._started = False
+        await self._end(list(self._tasks))
+
+    async def _end(self, names: list[str]) -> None:
+        tasks = [task for name in names if (task := self._tasks.pop(name, None)) is not None]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        await asyncio.gather(*tasks, return_exceptions=True)

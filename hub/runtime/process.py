@@ -29,6 +29,8 @@ from hub.runtime.account_notices import AccountNotices
 from hub.runtime.files import Files
 from hub.runtime.listeners import Listeners
 from hub.runtime.nightly import Nightly
+from hub.runtime.roster import EVERY_S as ACCOUNTS_EVERY_S
+from hub.runtime.roster import Roster
 from hub.runtime.timekeeper import Timekeeper
 from hub.runtime.watch import EVERY_S as WATCH_EVERY_S
 from hub.runtime.watch import Watch
@@ -74,6 +76,7 @@ class Process:
         tick_s: float = 5.0,
         scribe: Scribe | None = None,
         role: Role = Role.ALL,
+        roster: Roster | None = None,
     ) -> None:
         self._db = db
         self._scribe = scribe
@@ -90,6 +93,7 @@ class Process:
         self._jobs = jobs
         self._nightly = nightly
         self._account_notices = account_notices
+        self._roster = roster
         self.timekeeper = Timekeeper(db)
         self._wakeups = None if db.is_sqlite else Wakeups(db)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
@@ -123,7 +127,8 @@ class Process:
 
     def _own_ticks(self) -> list[Tick]:
         """What each process does for itself."""
-        return [("rejections", self.door.flush_rejections, 1.0), ("node", self._renew, 60.0)]
+        ticks: list[Tick] = [("rejections", self.door.flush_rejections, 1.0), ("node", self._renew, 60.0)]
+        return ticks if self._roster is None else [*ticks, ("accounts", self._roster.apply, ACCOUNTS_EVERY_S)]
 
     def _background_ticks(self) -> list[Tick]:
         """What some process has to do; leases and claims keep several from doing it twice."""

@@ -42,6 +42,15 @@ class Watch:
         self._opened: set[str] = set()
         self._closed: set[str] = set()
 
+    def look_after(self, name: str, channel: Channel) -> None:
+        """An account that was added, changed or switched on again: its web hook is set at the next tick."""
+        if not channel.capabilities.registers:
+            return
+        self._channels[name] = channel
+        self._health.setdefault(name, AccountHealth(self._db, name))
+        self._opened.discard(name)
+        self._closed.discard(name)
+
     async def tick(self) -> None:
         """One look at all of them, if no other process does it."""
         if not self._channels:
@@ -50,7 +59,7 @@ class Watch:
         if fence is None:
             self._opened.clear()  # whoever takes over sets them anew; so do we, if it comes back to us
             return
-        await asyncio.gather(*(self._look(name) for name in self._channels))
+        await asyncio.gather(*(self._look(name) for name in list(self._channels)))
 
     async def release(self) -> None:
         """Let another process go on at once."""
@@ -62,7 +71,7 @@ class Watch:
         channel, health = self._channels[name], self._health[name]
         try:
             async with asyncio.timeout(CALL_WITHIN_S):
-                if state == "stopped":
+                if state != accounts.State.ACTIVE:
                     await self._take_away(name, channel)
                     return
                 self._closed.discard(name)

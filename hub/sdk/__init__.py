@@ -49,6 +49,7 @@ from hub.sdk.messages import (
 )
 from hub.sdk.notices import Notice
 from hub.sdk.public import AddressRefused
+from hub.sdk.settings import SettingWrong, labels
 from hub.sdk.store import AccountStore
 from hub.sdk.tracking import (
     FINAL,
@@ -134,6 +135,7 @@ __all__ = [
     "SendResult",
     "Sender",
     "Sent",
+    "SettingWrong",
     "SettingsRejected",
     "Status",
     "TemporaryFailure",
@@ -146,6 +148,7 @@ __all__ = [
     "Uncertain",
     "Verified",
     "hookimpl",
+    "labels",
     "parse_decimal",
     "parse_email",
     "parse_phone",

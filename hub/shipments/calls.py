@@ -69,7 +69,7 @@ class Calls:
         """
         known = store.lock_budget(tx, name)
         if error is None:
-            accounts.note_ok(tx, name, only_active=not by_hand)
+            accounts.note_ok(tx, name)
             store.write_budget(tx, name, budget.done(known, tx.now, token, well=True))
             return
         reason = reason_of(error)[:200]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from aiohttp import web
 
 from hub.db.database import Database
 from hub.intake.door import Door
 from hub.kernel.clock import Clock
+from hub.kernel.sealing import SecretKey
+from hub.loader import Plugins
 from hub.requests.replies import Writer
 from hub.sdk.carrier import Carrier, CarrierPlugin
 from hub.settings import Loaded
@@ -24,6 +27,27 @@ class Lifecycle:
     """What the process is about to do."""
 
     stopping: bool = False
+
+
+class Tried(Protocol):
+    """What a live try of an account brought."""
+
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def said(self) -> str: ...
+    @property
+    def took_ms(self) -> int: ...
+
+
+class LiveAccounts(Protocol):
+    """The accounts that this process serves."""
+
+    async def apply(self) -> None:
+        """Follow the database at once."""
+
+    async def check(self, name: str) -> Tried:
+        """Ask the other side now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +66,9 @@ class Services:
     life: Lifecycle
     demo: bool = False
     writers: Mapping[str, Writer] = field(default_factory=dict)
+    key: SecretKey | None = None
+    roster: LiveAccounts | None = None
+    plugins: Plugins = field(default_factory=Plugins)
 
 
 SERVICES = web.AppKey("services", Services)

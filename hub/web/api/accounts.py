@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from hub.access import store as access
 from hub.access.model import May
-from hub.accounts import store
-from hub.accounts.store import AccountRecord
+from hub.accounts import kept, store
+from hub.accounts.kept import Change, Wanted
 from hub.db.tables import orders, request, shipment, task
 from hub.db.tx import Tx
+from hub.web import accounts
 from hub.web.api import schemas as s
 from hub.web.api.paging import list_of
 from hub.web.api.registry import Call, Operation
@@ -19,13 +21,24 @@ from hub.web.api.schemas import time_of
 
 
 class AccountOut(s.Out):
-    """An account and its health. offered = stored + repeated + the sum of rejected, for channels."""
+    """An account and its health. offered = stored + repeated + the sum of rejected, for channels.
+
+    state    active | stopped (by the hub: its credentials are not taken) | paused (by a person) | off | retired
+    origin   file | workspace: who may change it
+    silent   it has not answered for longer than its own limit
+    backlog  what waits: deliveries that are not understood yet, parcels that are due
+    address  where its provider delivers, below `[hub] base_url`; null where it delivers nothing
+    """
 
     name: str
     plugin: str
     team: str | None
     state: str
     reason: str | None
+    origin: Literal["file", "workspace"]
+    silent: bool
+    backlog: int
+    address: str | None
     last_ok_at: s.Time | None
     last_error_at: s.Time | None
     last_error: str | None
@@ -33,6 +46,57 @@ class AccountOut(s.Out):
     stored: int
     repeated: int
     rejected: dict[str, int]
+    version: int
+
+
+class SettingsOut(s.Out):
+    """Settings of an account of the workspace: the plain ones, and the names of the secret ones that it has."""
+
+    plugin: str
+    team: str | None
+    customer_language: str
+    skill: str
+    settings: dict[str, Any]
+    secrets: list[str]
+    version: int
+
+
+class AccountBody(s.In):
+    """A new account. `settings` are the plugin's own keys, as in the settings file; secrets are encrypted."""
+
+    name: s.Name
+    plugin: s.Name
+    settings: dict[str, Any] = Field(default_factory=dict, max_length=200)
+
+
+class ChannelBody(AccountBody):
+    """A new channel account."""
+
+    team: s.Name = "sales"
+    customer_language: s.Name = ""
+    skill: s.Name = ""
+
+
+class AccountChange(s.In):
+    """Other settings. Keys that are not named stay, secrets too; null puts a key back to its default."""
+
+    settings: dict[str, Any] = Field(default_factory=dict, max_length=200)
+
+
+class ChannelChange(AccountChange):
+    """Another team, language or skill, other settings."""
+
+    team: s.Name | None = None
+    customer_language: s.Name | None = None
+    skill: s.Name | None = None
+
+
+class CheckOut(s.Out):
+    """What the other side answered just now."""
+
+    ok: bool
+    said: str
+    took_ms: int
 
 
 class StatsOut(s.Out):
@@ -44,14 +108,19 @@ class StatsOut(s.Out):
     shipments: dict[str, int]
 
 
-def show(record: AccountRecord) -> AccountOut:
+def show(found: accounts.Standing) -> AccountOut:
     """An account."""
+    record = found.record
     return AccountOut(
         name=record.name,
         plugin=record.plugin,
         team=record.team,
         state=record.state,
         reason=record.reason,
+        origin="workspace" if record.origin == store.WORKSPACE else "file",
+        silent=found.silent,
+        backlog=found.backlog,
+        address=found.address or None,
         last_ok_at=time_of(record.last_ok_at),
         last_error_at=time_of(record.last_error_at),
         last_error=record.last_error,
@@ -59,53 +128,103 @@ def show(record: AccountRecord) -> AccountOut:
         stored=record.stored,
         repeated=record.repeated,
         rejected=dict(record.rejected),
+        version=record.version,
     )
 
 
-def list_channels(conn: Connection, _call: Call) -> BaseModel:
-    """By name."""
-    return list_of(AccountOut)(items=[show(a) for a in store.all_accounts(conn, "channel")])
+class OfKind:
+    """The operations on channels, or those on carriers."""
 
+    def __init__(self, kind: Literal["channel", "carrier"]) -> None:
+        self.kind = kind
 
-def list_carriers(conn: Connection, _call: Call) -> BaseModel:
-    """By name."""
-    return list_of(AccountOut)(items=[show(a) for a in store.all_accounts(conn, "carrier")])
+    def every(self, conn: Connection, call: Call) -> BaseModel:
+        """By name, retired ones last."""
+        return list_of(AccountOut)(items=[show(one) for one in self._all(conn, call)])
 
+    def get(self, conn: Connection, call: Call) -> AccountOut:
+        """One."""
+        return self._one(conn, call, self._name(call))
 
-def get_channel(conn: Connection, call: Call) -> AccountOut:
-    """One channel account."""
-    return show(store.get(conn, "channel", call.params["name"]))
+    def settings(self, conn: Connection, call: Call) -> SettingsOut:
+        """What may be seen of them."""
+        record = store.get(conn, self.kind, self._name(call))
+        if record.origin != store.WORKSPACE:
+            raise kept.OfTheFile
+        shown = kept.shown(conn, record)
+        return SettingsOut(
+            plugin=record.plugin,
+            team=record.team,
+            customer_language=shown.customer_language,
+            skill=shown.skill,
+            settings=dict(shown.settings),
+            secrets=sorted(shown.secrets),
+            version=record.version,
+        )
 
+    def add(self, tx: Tx, call: Call) -> AccountOut:
+        """A new one."""
+        body: AccountBody = call.body
+        more = (
+            {"team": body.team, "customer_language": body.customer_language, "skill": body.skill}
+            if isinstance(body, ChannelBody)
+            else {}
+        )
+        wanted = Wanted(
+            kind=self.kind, name=body.name, plugin=body.plugin, settings=body.settings, **more
+        )  # fmt: skip
+        made = accounts.add(tx, call.services, call.actor, wanted)
+        return self._one(tx.conn, call, made.name)
 
-def get_carrier(conn: Connection, call: Call) -> AccountOut:
-    """One carrier account."""
-    return show(store.get(conn, "carrier", call.params["name"]))
+    def change(self, tx: Tx, call: Call) -> AccountOut:
+        """Other settings."""
+        body: AccountChange = call.body
+        more = (
+            {"team": body.team, "customer_language": body.customer_language, "skill": body.skill}
+            if isinstance(body, ChannelChange)
+            else {}
+        )
+        wanted = Change(settings=body.settings, expected_version=call.if_match, **more)
+        accounts.change(tx, call.services, call.actor, self.kind, self._name(call), wanted)
+        return self._one(tx.conn, call, self._name(call))
 
+    def retire(self, tx: Tx, call: Call) -> AccountOut:
+        """Take it away."""
+        accounts.retire(tx, call.actor, self.kind, self._name(call))
+        return self._one(tx.conn, call, self._name(call))
 
-def resume_channel(tx: Tx, call: Call) -> AccountOut:
-    """Switch a channel account on again that had stopped."""
-    return resume(tx, call, "channel")
+    def pause(self, tx: Tx, call: Call) -> AccountOut:
+        """Switch it off."""
+        accounts.pause(tx, call.actor, self.kind, self._name(call))
+        return self._one(tx.conn, call, self._name(call))
 
+    def resume(self, tx: Tx, call: Call) -> AccountOut:
+        """One click back; who did it stands in the audit."""
+        accounts.resume(tx, call.actor, self.kind, self._name(call))
+        return self._one(tx.conn, call, self._name(call))
 
-def resume_carrier(tx: Tx, call: Call) -> AccountOut:
-    """Switch a carrier account on again that had stopped."""
-    return resume(tx, call, "carrier")
+    async def follow(self, call: Call, written: BaseModel) -> BaseModel:
+        """Act by it at once, and tell how the account stands then: its plugin may have refused it."""
+        name = getattr(written, "name", "")
+        await accounts.follow(call.services, name)
+        return await call.services.db.read(lambda conn: self._one(conn, call, name))
 
+    async def check(self, call: Call, found: BaseModel) -> CheckOut:
+        """Try it live."""
+        assert call.services.roster is not None
+        tried = await call.services.roster.check(getattr(found, "name", ""))
+        return CheckOut(ok=tried.ok, said=tried.said, took_ms=tried.took_ms)
 
-def resume(tx: Tx, call: Call, kind: str) -> AccountOut:
-    """One click back; who did it stands in the audit."""
-    name = call.params["name"]
-    store.resume(tx, kind, name)
-    access.write_audit(tx, call.actor, "account_resumed", name)
-    return show(store.get(tx.conn, kind, name))
+    @staticmethod
+    def _name(call: Call) -> str:
+        return str(call.params["name"])
 
+    def _all(self, conn: Connection, call: Call) -> list[accounts.Standing]:
+        return accounts.standing(conn, call.services, "", self.kind)
 
-async def trust_again(call: Call, resumed: BaseModel) -> BaseModel:
-    """This process calls the plugin of a channel again at once, whatever it had done before."""
-    account = call.services.door.accounts.get(call.params["name"])
-    if account is not None:
-        account.trust_again()
-    return resumed
+    def _one(self, conn: Connection, call: Call, name: str) -> AccountOut:
+        store.get(conn, self.kind, name)
+        return next(show(one) for one in self._all(conn, call) if one.record.name == name)
 
 
 def stats(conn: Connection, _call: Call) -> StatsOut:
@@ -123,33 +242,60 @@ def stats(conn: Connection, _call: Call) -> StatsOut:
     return StatsOut(**counted)
 
 
+def _operations(kind: Literal["channel", "carrier"]) -> tuple[Operation, ...]:
+    of, plural = OfKind(kind), f"{kind}s"
+    one = f"/{plural}/{{name}}"
+    body, other = (ChannelBody, ChannelChange) if kind == "channel" else (AccountBody, AccountChange)
+    seen: dict[str, Any] = {"tag": "accounts", "may": May.SEE}
+    run: dict[str, Any] = {
+        "tag": "accounts",
+        "may": May.OPERATE,
+        "result": AccountOut,
+        "afterwards": of.follow,
+    }
+    return (
+        Operation(
+            method="GET", path=f"/{plural}", summary=f"{kind.title()} accounts and their health",
+            result=list_of(AccountOut), reads=of.every, **seen,
+        ),
+        Operation(
+            method="POST", path=f"/{plural}", summary=f"Add a {kind} account", body=body, writes=of.add,
+            status=201, errors=(409,), **run,
+        ),
+        Operation(
+            method="GET", path=one, summary=f"One {kind} account", result=AccountOut, reads=of.get,
+            errors=(404,), **seen,
+        ),
+        Operation(
+            method="PATCH", path=one, summary=f"Change a {kind} account of the workspace", body=other,
+            writes=of.change, versioned=True, errors=(404, 409, 412), **run,
+        ),
+        Operation(
+            method="DELETE", path=one, summary=f"Retire a {kind} account of the workspace", writes=of.retire,
+            errors=(404, 409), **run,
+        ),
+        Operation(
+            method="GET", path=f"{one}/settings", summary=f"Settings of a {kind} account, without its secrets",
+            tag="accounts", may=May.OPERATE, result=SettingsOut, reads=of.settings, errors=(404, 409),
+        ),
+        Operation(
+            method="POST", path=f"{one}/check", summary=f"Try a {kind} account live", tag="accounts",
+            may=May.OPERATE, body=s.ActingBody, result=CheckOut, reads=of.get, afterwards=of.check, errors=(404,),
+        ),
+        Operation(
+            method="POST", path=f"{one}/pause", summary=f"Switch a {kind} account off", body=s.ActingBody,
+            writes=of.pause, errors=(404, 409), **run,
+        ),
+        Operation(
+            method="POST", path=f"{one}/resume", summary=f"Switch a stopped {kind} account on again",
+            body=s.ActingBody, writes=of.resume, errors=(404, 409), **run,
+        ),
+    )  # fmt: skip
+
+
 OPERATIONS = (
-    Operation(
-        method="GET", path="/channels", summary="Channel accounts and their health", tag="accounts",
-        may=May.SEE, result=list_of(AccountOut), reads=list_channels,
-    ),
-    Operation(
-        method="GET", path="/channels/{name}", summary="One channel account", tag="accounts", may=May.SEE,
-        result=AccountOut, reads=get_channel, errors=(404,),
-    ),
-    Operation(
-        method="POST", path="/channels/{name}/resume", summary="Switch a stopped channel account on again",
-        tag="accounts", may=May.OPERATE, body=s.ActingBody, result=AccountOut, writes=resume_channel,
-        afterwards=trust_again, errors=(404, 409),
-    ),
-    Operation(
-        method="POST", path="/carriers/{name}/resume", summary="Switch a stopped carrier account on again",
-        tag="accounts", may=May.OPERATE, body=s.ActingBody, result=AccountOut, writes=resume_carrier,
-        errors=(404, 409),
-    ),
-    Operation(
-        method="GET", path="/carriers", summary="Carrier accounts and their health", tag="accounts",
-        may=May.SEE, result=list_of(AccountOut), reads=list_carriers,
-    ),
-    Operation(
-        method="GET", path="/carriers/{name}", summary="One carrier account", tag="accounts", may=May.SEE,
-        result=AccountOut, reads=get_carrier, errors=(404,),
-    ),
+    *_operations("channel"),
+    *_operations("carrier"),
     Operation(
         method="GET", path="/stats", summary="How much there is, by state", tag="accounts", may=May.SEE,
         result=StatsOut, reads=stats,

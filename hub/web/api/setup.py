@@ -184,7 +184,7 @@ def add_webhook(tx: Tx, call: Call) -> WebhookMade:
     """A new one."""
     body: WebhookBody = call.body
     secret = body.secret or secrets.new_token()
-    made = webhooks.add(tx, call.actor.label, body.url, secret, body.events)
+    made = webhooks.add(tx, call.actor.label, body.url, secret, body.events, key=call.services.key)
     return WebhookMade(secret=secret, **webhook(tx.conn, made).model_dump())
 
 
@@ -193,7 +193,7 @@ def change_webhook(tx: Tx, call: Call) -> WebhookOut:
     body: WebhookChange = call.body
     webhooks.change(
         tx, call.actor.label, call.id(), url=body.url, secret=body.secret, events=body.events,
-        active=body.active, expected_version=call.if_match,
+        active=body.active, expected_version=call.if_match, key=call.services.key,
     )  # fmt: skip
     return webhook(tx.conn, call.id())
 

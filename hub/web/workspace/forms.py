@@ -118,7 +118,7 @@ class Form:
 
 def take_problems(form: Form, error: InputRejected, words: Words) -> None:
     """Put a refusal beside the fields it is about."""
-    for problem in error.problems:
-        form.problem(_FIELD_OF.get(problem.path, problem.path), problem.message)
     form.problems = {name: words.sentence(message) for name, message in form.problems.items()}
+    for problem in error.problems:
+        form.problem(_FIELD_OF.get(problem.path, problem.path), words.problem(problem))
     form.message = words.sentence(error.message)

@@ -249,9 +249,11 @@ async def add_hook(visit: Visit) -> web.Response:
     secret = form.line("secret") or secrets.new_token()
     try:
         await visit.write(
-            lambda tx: webhooks.add(tx, visit.actor.label, form.line("url", 2_000), secret, events)
+            lambda tx: webhooks.add(
+                tx, visit.actor.label, form.line("url", 2_000), secret, events, key=visit.services.key
+            )
         )
-    except InputRejected as error:
+    except (InputRejected, RuleSaysNo) as error:
         return await _hook_list(visit, _refused(visit, error))
     visit.form = Form()
     return await _hook_list(visit, made=secret)

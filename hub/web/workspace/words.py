@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 
 from hub.contacts.store import ContactRecord
 from hub.kernel.clock import DAY, HOUR, MINUTE, moment, parse_rfc3339
-from hub.kernel.errors import HubError, Incomplete, TransitionRefused
+from hub.kernel.errors import FieldProblem, HubError, Incomplete, TransitionRefused
 from hub.kernel.money import Money, show_quantity
 from hub.kernel.phone import show_phone
 from hub.web.i18n import N_, catalogue
-from hub.web.workspace import labels, parcel_labels
+from hub.web.workspace import account_words, labels, parcel_labels
 
 MEBIBYTE = 1024 * 1024
 _NO_NAME = N_("Without a name")
@@ -58,12 +58,30 @@ class Words:
 
     def sentence(self, message: str) -> str:
         """A sentence of the domain, translated where the catalogue knows its pattern."""
+        return _capital(self.plain(message))
+
+    def plain(self, message: str) -> str:
+        """As `sentence`, without a capital letter; parts that a semicolon divides are looked up one by one."""
+        whole = self._known(message)
+        if whole is None and "; " in message:
+            return "; ".join(self.plain(part) for part in message.split("; "))
+        return self.t(message) if whole is None else whole
+
+    def _known(self, message: str) -> str | None:
+        """The translation, where the catalogue knows the text or its pattern."""
+        if (same := self.t(message)) != message:
+            return same
         for pattern, source in (*_ODD_SENTENCES, *_patterns()):
             found = pattern.fullmatch(message)
             if found is not None:
-                values = found.groupdict()
-                return _capital(self.t(source, **values))
-        return _capital(self.t(message))
+                return self.t(source, **found.groupdict())
+        return None
+
+    def problem(self, problem: FieldProblem) -> str:
+        """What is wrong with one field; a plugin says it in Ukrainian itself."""
+        return (
+            _capital(problem.uk) if self.language == "uk" and problem.uk else self.sentence(problem.message)
+        )
 
     def error(self, error: HubError, people: Mapping[int, str]) -> str:
         """What a refused form is told; a conflict names who has the task."""
@@ -397,7 +415,7 @@ class Words:
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Sentences with facts in them, as patterns; the longest first."""
     found = []
-    for source in sorted(labels.SENTENCES, key=len, reverse=True):
+    for source in sorted((*labels.SENTENCES, *account_words.SENTENCES), key=len, reverse=True):
         if "%(" in source:
             parts = re.split(r"(%\(\w+\)s)", source)
             pattern = "".join(

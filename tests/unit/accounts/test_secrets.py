@@ -5,15 +5,10 @@ import asyncio
 import pytest
 from sqlalchemy import select, update
 
-from hub.accounts.secrets import (
-    AccountSecrets,
-    SecretKey,
-    SecretKeyUnusable,
-    SecretKeyWrong,
-    foreign,
-    read_key,
-)
+from hub.accounts import secrets
+from hub.accounts.secrets import AccountSecrets
 from hub.db.tables import account_secret
+from hub.kernel.sealing import SecretKey, SecretKeyMissing, SecretKeyUnusable, SecretKeyWrong, read_key
 from hub.sdk import AuthenticationFailed
 
 KEY = SecretKey.of("k" * 40)
@@ -60,7 +55,8 @@ async def test_another_key_is_a_sentence_and_stops_the_account(both_worlds):
         await late.get("token")
     with pytest.raises(AuthenticationFailed):
         await late.put("token", "b", expected="a")
-    assert await both_worlds.db.read(lambda conn: (foreign(conn, KEY), foreign(conn, OTHER))) == (0, 1)
+    found = await both_worlds.db.read(lambda conn: [secrets.unreadable(conn, key) for key in (KEY, OTHER)])
+    assert found == [[], ["mail"]]
 
 
 async def test_a_row_copied_to_another_account_does_not_open(both_worlds):
@@ -102,3 +98,62 @@ def test_the_environment_goes_before_the_file(tmp_path):
     assert "k" * 8 not in repr(read_key(file, {}))
     with pytest.raises(SecretKeyUnusable):
         read_key(file, {"HUB_SECRET_KEY": "short"})
+
+
+async def test_a_key_is_changed_without_losing_a_secret(both_worlds):
+    await kept(both_worlds).put("token", "a", expected=None)
+    both_worlds.write(secrets.keep_settings, KEY, "mail", {"password": "p"})
+    both = SecretKey.of("o" * 40, "k" * 40)
+    during = kept(both_worlds, key=both)
+    assert await during.get("token") == "a"
+    assert both_worlds.read(secrets.sealed_before, both) == 2
+    assert both_worlds.write(secrets.seal_anew, both) == 2
+    assert both_worlds.write(secrets.seal_anew, both) == 0
+    assert both_worlds.read(secrets.sealed_before, both) == 0
+    assert await kept(both_worlds, key=OTHER).get("token") == "a"
+    assert both_worlds.read(secrets.settings_of, OTHER, "mail") == {"password": "p"}
+    with pytest.raises(AuthenticationFailed):
+        await kept(both_worlds).get("token")
+
+
+async def test_what_no_key_opens_stays_and_is_named(both_worlds):
+    both_worlds.write(secrets.keep_settings, SecretKey.of("x" * 40), "lost", {"password": "p"})
+    both = SecretKey.of("o" * 40, "k" * 40)
+    assert both_worlds.write(secrets.seal_anew, both) == 0
+    assert both_worlds.read(secrets.unreadable, both) == ["lost"]
+
+
+async def test_secret_settings_are_replaced_as_a_whole_and_out_of_a_plugins_reach(both_worlds):
+    both_worlds.write(secrets.keep_settings, KEY, "mail", {"password": "p", "token": "t"})
+    both_worlds.write(secrets.keep_settings, KEY, "mail", {"password": "q"})
+    assert both_worlds.read(secrets.settings_of, KEY, "mail") == {"password": "q"}
+    assert both_worlds.read(secrets.names_of_settings, "mail") == {"password"}
+    store = kept(both_worlds)
+    assert await store.get("setting:password") is None
+    with pytest.raises(ValueError, match="16 KiB"):
+        await store.put("setting:password", "x", expected=None)
+    both_worlds.write(secrets.forget, "mail")
+    assert both_worlds.read(secrets.names_of_settings, "mail") == set()
+
+
+def test_without_a_key_no_secret_setting_is_taken(world):
+    with pytest.raises(SecretKeyMissing, match="hub init"):
+        world.write(secrets.keep_settings, None, "mail", {"password": "p"})
+    world.write(secrets.keep_settings, None, "form", {})
+    world.write(secrets.keep_settings, KEY, "mail", {"password": "p"})
+    with pytest.raises(SecretKeyMissing):
+        world.read(secrets.settings_of, None, "mail")
+
+
+def test_the_old_key_stands_beside_the_new_one(tmp_path):
+    file = tmp_path / "secret.key"
+    file.write_text("o" * 40)
+    (tmp_path / "secret.key.old").write_text("k" * 40)
+    sealed = KEY.seal("mail", "token", "a")
+    for found in (
+        read_key(file, {}),
+        read_key(tmp_path / "no", {"HUB_SECRET_KEY": "o" * 40, "HUB_SECRET_KEY_OLD": "k" * 40}),
+    ):
+        assert found is not None
+        assert (found.id, found.open("mail", "token", sealed)) == (OTHER.id, "a")
+        assert not found.wrote(sealed)

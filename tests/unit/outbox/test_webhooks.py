@@ -10,14 +10,17 @@ from aiohttp.test_utils import TestServer
 from hub.db import tables as t
 from hub.kernel.clock import HOUR
 from hub.kernel.errors import InputRejected, NotFound, VersionConflict
+from hub.kernel.sealing import SecretKey, SecretKeyMissing
 from hub.orders import service
 from hub.orders.model import NewLine
 from hub.orders.money import Method, NewPayment, PaymentKind
-from hub.outbox import webhooks
-from hub.outbox.guarded import PUBLIC_ONLY, Guard, NotPublic, WebhookSink, is_public
+from hub.outbox import guarded, webhooks
+from hub.outbox.guarded import PUBLIC_ONLY, UNSIGNED, Guard, NotPublic, WebhookSink
 from hub.outbox.runner import OutboxRunner
+from hub.sdk.public import is_public
 
 SECRET = "0123456789abcdef"
+KEY = SecretKey.of("k" * 40)
 
 
 class Receiver:
@@ -52,11 +55,11 @@ async def receiver():
 
 
 def hook(world, url, events=tuple(webhooks.EVENTS)):
-    return world.write(webhooks.add, "test", url, SECRET, events)
+    return world.write(webhooks.add, "test", url, SECRET, events, key=KEY)
 
 
 def runner(world, *, private=True):
-    return OutboxRunner(world.db, {"webhook": WebhookSink(world.db, private=private)}, "test")
+    return OutboxRunner(world.db, {"webhook": WebhookSink(world.db, private=private, key=KEY)}, "test")
 
 
 async def drain(world, **options):
@@ -190,17 +193,8 @@ async def test_one_private_address_among_public_ones_refuses_the_name(monkeypatc
         await Guard(private=False).resolve("rebind.example", 80)
 
 
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("93.184.216.34", True), ("2606:2800:220:1::1", True), ("10.1.2.3", False), ("172.16.0.1", False),
-        ("192.168.1.1", False), ("169.254.169.254", False), ("100.64.0.1", False), ("0.0.0.0", False),
-        ("224.0.0.1", False), ("::", False), ("fe80::1%eth0", False), ("fc00::1", False),
-        ("::ffff:10.0.0.1", False), ("64:ff9b::a00:1", False), ("2002:a00:1::", False), ("nonsense", False),
-    ],
-)  # fmt: skip
-def test_which_addresses_are_public(address, public):
-    assert is_public(address) is public
+def test_there_is_one_rule_of_what_is_public():
+    assert guarded.is_public is is_public
 
 
 @pytest.mark.parametrize(
@@ -217,7 +211,7 @@ def test_which_addresses_are_public(address, public):
 )
 def test_a_hook_that_cannot_work_is_refused(world, url, secret, events, path):
     with pytest.raises(InputRejected) as refused:
-        world.write(webhooks.add, "test", url, secret, events)
+        world.write(webhooks.add, "test", url, secret, events, key=KEY)
     assert [p.path for p in refused.value.problems] == [path]
 
 
@@ -229,3 +223,31 @@ def test_a_hook_is_changed_by_who_read_it_last(world):
     world.write(webhooks.remove, hook_id)
     with pytest.raises(NotFound):
         world.read(webhooks.get, hook_id)
+
+
+def test_a_secret_stands_nowhere_in_the_clear(world):
+    hook_id = hook(world, "https://x.example/")
+    [row] = world.rows(t.webhook)
+    assert SECRET not in "".join(str(value) for value in row)
+    assert webhooks.secret_of(row, KEY) == SECRET
+    world.write(webhooks.change, "test", hook_id, secret="another-secret-of-length", key=KEY)
+    assert webhooks.secret_of(world.rows(t.webhook)[0], KEY) == "another-secret-of-length"
+    with pytest.raises(SecretKeyMissing, match="hub init"):
+        world.write(webhooks.add, "test", "https://y.example/", SECRET, ["order.paid"], key=None)
+
+
+async def test_secrets_of_before_are_sealed_and_a_changed_key_seals_them_anew(world, receiver):
+    hook_id = hook(world, receiver.url, ["order.created"])
+    world.write(lambda tx: tx.execute(t.webhook.update().values(secret=SECRET, sealed="")))
+    assert world.read(webhooks.in_plain_text) == 1
+    world.write(webhooks.seal_secrets, KEY)
+    assert (world.read(webhooks.in_plain_text), world.rows(t.webhook)[0].secret) == (0, "")
+    both = SecretKey.of("n" * 40, "k" * 40)
+    world.write(webhooks.seal_secrets, both)
+    assert webhooks.secret_of(world.read(webhooks.get, hook_id), SecretKey.of("n" * 40)) == SECRET
+    assert world.read(webhooks.unreadable, KEY) == [receiver.url]
+    world.write(webhooks.seal_secrets, KEY)  # what it cannot open it leaves alone
+    world.order(world.worker("Олена"))
+    await drain(world)
+    assert receiver.calls == []
+    assert [dead.last_error for dead in world.read(webhooks.dead)] == [UNSIGNED]
