@@ -270,6 +270,11 @@ _WORDS = {
     "date_from_datetime_parsing": "is a date such as 2026-12-31",
     "date_parsing": "is a date such as 2026-12-31",
     "date_type": "is a date such as 2026-12-31",
+    "date_from_datetime_inexact": "is a date such as 2026-12-31",
+    "tuple_type": "is a list",
+    "list_type": "is a list",
+    "dict_type": "is a table of names and values",
+    "mapping_type": "is a table of names and values",
 }
 _FORMS = {r"^https?://": "is an address that begins with https:// or http://"}
 

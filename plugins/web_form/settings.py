@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from hub.sdk import SettingWrong, labels
 from plugins.web_form.files import FileType
 from plugins.web_form.kinds import MAX_KINDS, PLAIN, READY, Kind, KindSettings, kinds_of, texts
 
@@ -30,10 +31,6 @@ MAX_UPLOAD_BYTES = 24 * 1024 * 1024
 MIN_SECRET = 16
 # Names that a honeypot cannot have: every honest form fills them.
 _TAKEN = frozenset({"name", "phone", "email", "message", "organisation", "subject", "test", "tranid"})
-
-
-def _uk(text: str) -> dict[str, Any]:
-    return {"description_uk": text}
 
 
 def is_address(text: str) -> bool:
@@ -54,103 +51,164 @@ class WebFormSettings(BaseModel):
         default=120,
         ge=0,
         description="Deliveries a minute from one network address; 0 switches the limit off.",
-        json_schema_extra=_uk("Скільки надсилань за хвилину приймати з однієї адреси; 0 вимикає обмеження."),
+        json_schema_extra=labels(
+            en="Deliveries a minute",
+            uk="Надсилань за хвилину",
+            help_uk="Скільки надсилань за хвилину приймати з однієї адреси; 0 вимикає обмеження.",
+        ),
     )
     honeypot: str = Field(
         default="website",
         max_length=60,
         pattern=r"^[A-Za-z0-9_\-]*$",
         description="Name of the hidden field that only robots fill; empty switches the trap off.",
-        json_schema_extra=_uk("Назва прихованого поля, яке заповнюють лише роботи; порожньо вимикає пастку."),
+        json_schema_extra=labels(
+            en="Hidden field for robots",
+            uk="Приховане поле для роботів",
+            help_uk="Назва прихованого поля, яке заповнюють лише роботи; порожньо вимикає пастку.",
+        ),
     )
     fields: Mapping[str, Role] = Field(
         default_factory=dict,
         max_length=200,
         description="Your field name = name, phone, email, message, organisation, subject or ignore.",
-        json_schema_extra=_uk("Ваше поле = name, phone, email, message, organisation, subject або ignore."),
+        json_schema_extra=labels(
+            en="Your fields",
+            uk="Ваші поля",
+            help_uk="Ваше поле = name, phone, email, message, organisation, subject або ignore.",
+        ),
     )
     title: str | dict[Literal["uk", "en"], str] = Field(
         default_factory=_default_title,
         description="Heading of the hosted form page; one text, or one for each language.",
-        json_schema_extra=_uk("Заголовок сторінки з формою; один текст або окремий для кожної мови."),
+        json_schema_extra=labels(
+            en="Heading of the page",
+            uk="Заголовок сторінки",
+            help_uk="Заголовок сторінки з формою; один текст або окремий для кожної мови.",
+            first=True,
+        ),
     )
     thank_you: str | dict[Literal["uk", "en"], str] = Field(
         default="",
         description="After sending: a text to show, or an address to go to (http, https or /path).",
-        json_schema_extra=_uk("Після надсилання: текст або адреса переходу (http, https чи /шлях)."),
+        json_schema_extra=labels(
+            en="After sending",
+            uk="Після надсилання",
+            help_uk="Після надсилання: текст або адреса переходу (http, https чи /шлях).",
+            first=True,
+        ),
     )
     max_body_bytes: int = Field(
         default=MAX_BODY_BYTES,
         ge=1024,
         le=MAX_BODY_BYTES,
         description="Largest accepted body, in bytes.",
-        json_schema_extra=_uk("Найбільший розмір тіла запиту в байтах."),
+        json_schema_extra=labels(
+            en="Largest body, bytes",
+            uk="Найбільше тіло, байтів",
+            help_uk="Найбільший розмір тіла запиту в байтах.",
+        ),
     )
     max_files: int = Field(
         default=5,
         ge=0,
         le=20,
         description="Most files of one form; 0: no files are taken.",
-        json_schema_extra=_uk("Скільки файлів приймати в одній формі; 0: файли не приймаються."),
+        json_schema_extra=labels(
+            en="Most files",
+            uk="Найбільше файлів",
+            help_uk="Скільки файлів приймати в одній формі; 0: файли не приймаються.",
+        ),
     )
     max_file_bytes: int = Field(
         default=5 * 1024 * 1024,
         ge=1024,
         le=MAX_UPLOAD_BYTES,
         description="Largest accepted file, in bytes.",
-        json_schema_extra=_uk("Найбільший розмір файлу в байтах."),
+        json_schema_extra=labels(
+            en="Largest file, bytes",
+            uk="Найбільший файл, байтів",
+            help_uk="Найбільший розмір файлу в байтах.",
+        ),
     )
     max_upload_bytes: int = Field(
         default=10 * 1024 * 1024,
         ge=1024,
         le=MAX_UPLOAD_BYTES,
         description="Largest accepted form with all its files, in bytes.",
-        json_schema_extra=_uk("Найбільший розмір форми разом з усіма файлами в байтах."),
+        json_schema_extra=labels(
+            en="Largest form with files, bytes",
+            uk="Найбільша форма з файлами, байтів",
+            help_uk="Найбільший розмір форми разом з усіма файлами в байтах.",
+        ),
     )
     file_types: tuple[FileType, ...] = Field(
         default=("picture", "document", "text"),
         description="Files that are taken, told by their content: picture, document, text, archive, audio, video.",
-        json_schema_extra=_uk(
-            "Які файли приймати (за вмістом): picture, document, text, archive, audio, video."
+        json_schema_extra=labels(
+            en="Kinds of files",
+            uk="Види файлів",
+            help_uk="Які файли приймати (за вмістом): picture, document, text, archive, audio, video.",
         ),
     )
     kind: str = Field(
         default=PLAIN,
         pattern=KIND_NAME,
         description="Kind of a form that names none: message, callback, question, order, presentation or one of yours.",
-        json_schema_extra=_uk(
-            "Вид форми, яка його не називає: message, callback, question, order, presentation або ваш."
+        json_schema_extra=labels(
+            en="Kind of the form",
+            uk="Вид форми",
+            help_uk="Вид форми, яка його не називає: message, callback, question, order, presentation або ваш.",
         ),
     )
     kinds: Mapping[KindName, KindSettings] = Field(
         default_factory=dict,
         max_length=MAX_KINDS,
         description="Kinds of your own, and changes to the ready ones.",
-        json_schema_extra=_uk("Ваші види форм і зміни в готових."),
+        json_schema_extra=labels(
+            en="Your kinds of forms", uk="Ваші види форм", help_uk="Ваші види форм і зміни в готових."
+        ),
     )
     task_language: Literal["uk", "en"] = Field(
         default="uk",
         description="Language of the titles of tasks.",
-        json_schema_extra=_uk("Мова назв завдань."),
+        json_schema_extra=labels(
+            en="Language of task titles",
+            uk="Мова назв завдань",
+            help_uk="Мова назв завдань.",
+            choices={
+                "uk": {"en": "Ukrainian", "uk": "українська"},
+                "en": {"en": "English", "uk": "англійська"},
+            },
+        ),
     )
     secret: SecretStr = Field(
         default=SecretStr(""),
         description="Deliveries must be signed with it (X-Signature); the hosted and the embedded form are off then.",
-        json_schema_extra=_uk(
-            "Надсилання мають бути підписані ним (X-Signature); власна і вбудована форми тоді вимкнені."
+        json_schema_extra=labels(
+            en="Secret of the signature",
+            uk="Секрет підпису",
+            help_uk="Надсилання мають бути підписані ним (X-Signature); власна і вбудована форми тоді вимкнені.",
         ),
     )
     old_secret: SecretStr = Field(
         default=SecretStr(""),
         description="The secret before, valid too while you exchange it.",
-        json_schema_extra=_uk("Попередній секрет: теж чинний, поки ви його змінюєте."),
+        json_schema_extra=labels(
+            en="Secret before",
+            uk="Попередній секрет",
+            help_uk="Попередній секрет: теж чинний, поки ви його змінюєте.",
+        ),
     )
     allowed_origins: tuple[str, ...] = Field(
         default=(),
         max_length=50,
         description="Sites whose pages may send by script and use the embedded form, such as https://shop.example.",
-        json_schema_extra=_uk(
-            "Сайти, сторінки яких можуть надсилати скриптом і вбудованою формою: https://shop.example."
+        json_schema_extra=labels(
+            en="Sites",
+            uk="Сайти",
+            help_uk="Сайти, сторінки яких можуть надсилати скриптом і вбудованою формою: https://shop.example.",
+            first=True,
         ),
     )
     turnstile_site_key: str = Field(
@@ -158,18 +216,32 @@ class WebFormSettings(BaseModel):
         max_length=100,
         pattern=r"^[A-Za-z0-9_.\-]*$",
         description="Site key of Cloudflare Turnstile; empty: no check.",
-        json_schema_extra=_uk("Ключ сайту Cloudflare Turnstile; порожньо: без перевірки."),
+        json_schema_extra=labels(
+            en="Turnstile: site key",
+            uk="Turnstile: ключ сайту",
+            help_uk="Ключ сайту Cloudflare Turnstile; порожньо: без перевірки.",
+        ),
     )
     turnstile_secret: SecretStr = Field(
         default=SecretStr(""),
         description="Secret key of Cloudflare Turnstile.",
-        json_schema_extra=_uk("Секретний ключ Cloudflare Turnstile."),
+        json_schema_extra=labels(
+            en="Turnstile: secret key",
+            uk="Turnstile: секретний ключ",
+            help_uk="Секретний ключ Cloudflare Turnstile.",
+        ),
     )
     turnstile_down: Literal["take", "refuse"] = Field(
         default="take",
         description="When Cloudflare does not answer: take the request and mark it, or refuse it for the moment.",
-        json_schema_extra=_uk(
-            "Коли Cloudflare не відповідає: прийняти звернення з позначкою чи тимчасово відмовити."
+        json_schema_extra=labels(
+            en="Turnstile does not answer",
+            uk="Turnstile не відповідає",
+            help_uk="Коли Cloudflare не відповідає: прийняти звернення з позначкою чи тимчасово відмовити.",
+            choices={
+                "take": {"en": "take and mark it", "uk": "прийняти з позначкою"},
+                "refuse": {"en": "refuse for the moment", "uk": "тимчасово відмовити"},
+            },
         ),
     )
     turnstile_timeout_s: float = Field(
@@ -177,26 +249,41 @@ class WebFormSettings(BaseModel):
         ge=0.2,
         le=4.5,
         description="How long Cloudflare is waited for, in seconds.",
-        json_schema_extra=_uk("Скільки секунд чекати на Cloudflare."),
+        json_schema_extra=labels(
+            en="Turnstile: seconds to wait",
+            uk="Turnstile: секунд чекати",
+            help_uk="Скільки секунд чекати на Cloudflare.",
+        ),
     )
     turnstile_base_url: str = Field(
         default="https://challenges.cloudflare.com",
         pattern=r"^https?://[^\s'\";,]+$",
         description="Address of Turnstile; an emulator's address in tests.",
-        json_schema_extra=_uk("Адреса Turnstile; у тестах адреса емулятора."),
+        json_schema_extra=labels(
+            en="Turnstile: address",
+            uk="Turnstile: адреса",
+            help_uk="Адреса Turnstile; у тестах адреса емулятора.",
+        ),
     )
     region: str = Field(
         default="UA",
         pattern=r"^[A-Z]{2}$",
         description="Country (ISO 3166) of telephone numbers typed without a country code.",
-        json_schema_extra=_uk("Країна (ISO 3166) телефонних номерів, набраних без коду країни."),
+        json_schema_extra=labels(
+            en="Country of telephone numbers",
+            uk="Країна телефонних номерів",
+            help_uk="Країна (ISO 3166) телефонних номерів, набраних без коду країни.",
+        ),
     )
 
     @field_validator("honeypot")
     @classmethod
     def _honeypot_is_free(cls, value: str) -> str:
         if value.lower() in _TAKEN:
-            raise ValueError("this name belongs to a real field: choose another one, such as website")
+            raise SettingWrong(
+                "this name belongs to a real field: choose another one, such as website",
+                "ця назва належить справжньому полю: виберіть іншу, наприклад website",
+            )
         return value
 
     @field_validator("thank_you")
@@ -218,7 +305,10 @@ class WebFormSettings(BaseModel):
     @classmethod
     def _secret_is_long(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value() and len(value.get_secret_value()) < MIN_SECRET:
-            raise ValueError(f"a secret has at least {MIN_SECRET} characters")
+            raise SettingWrong(
+                f"a secret has at least {MIN_SECRET} characters",
+                f"секрет має щонайменше символів: {MIN_SECRET}",
+            )
         return value
 
     @field_validator("allowed_origins")
@@ -226,19 +316,29 @@ class WebFormSettings(BaseModel):
     def _origins_are_exact(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
             if not _is_origin(origin):
-                raise ValueError(
-                    "an origin is a site without a path, in lower case, such as https://shop.example"
+                raise SettingWrong(
+                    "an origin is a site without a path, in lower case, such as https://shop.example",
+                    "це має бути сайт без шляху, малими літерами, на зразок https://shop.example",
                 )
         return value
 
     @model_validator(mode="after")
     def _fits_together(self) -> WebFormSettings:
         if self.kind not in {*READY, *self.kinds}:
-            raise ValueError(f"kind: there is no kind {self.kind!r}; add it under kinds, or take a ready one")
+            raise SettingWrong(
+                f"kind: there is no kind {self.kind!r}; add it under kinds, or take a ready one",
+                f"kind: виду {self.kind!r} немає; додайте його до kinds або візьміть готовий",
+            )
         if bool(self.turnstile_site_key) != bool(self.turnstile_secret.get_secret_value()):
-            raise ValueError("turnstile_site_key and turnstile_secret belong together: set both or none")
+            raise SettingWrong(
+                "turnstile_site_key and turnstile_secret belong together: set both or none",
+                "turnstile_site_key і turnstile_secret разом: задайте обидва або жодного",
+            )
         if self.old_secret.get_secret_value() and not self.secret.get_secret_value():
-            raise ValueError("old_secret needs secret beside it: to sign no more, take both away")
+            raise SettingWrong(
+                "old_secret needs secret beside it: to sign no more, take both away",
+                "old_secret потребує secret поруч: щоб не підписувати, приберіть обидва",
+            )
         return self
 
     @property
@@ -290,6 +390,12 @@ def _check_thank_you(text: str) -> None:
     one_word = bool(text) and not any(c.isspace() or not c.isprintable() for c in text)
     if is_address(text):
         if text.startswith("//") or "\\" in text or not one_word:
-            raise ValueError("an address begins with https://, http:// or one /, without spaces")
+            raise SettingWrong(
+                "an address begins with https://, http:// or one /, without spaces",
+                "адреса починається з https://, http:// чи одного /, без пробілів",
+            )
     elif one_word and text.partition(":")[1] and text.partition(":")[0].isascii():
-        raise ValueError("only addresses that begin with https://, http:// or / are allowed")
+        raise SettingWrong(
+            "only addresses that begin with https://, http:// or / are allowed",
+            "дозволено лише адреси, що починаються з https://, http:// чи /",
+        )

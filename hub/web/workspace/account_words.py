@@ -46,6 +46,8 @@ SENTENCES = (
     N_("is at most %(number)s"),
     N_("is a whole number"),
     N_("is true or false"),
+    N_("is a list"),
+    N_("is a table of names and values"),
     N_("is a date such as 2026-12-31"),
     N_("is an address that begins with https:// or http://"),
     N_("does not have the expected form"),

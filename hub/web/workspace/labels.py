@@ -259,6 +259,11 @@ AUDIT = {
     "session_ended": N_("ended a session"),
     "sessions_ended": N_("ended all other sessions"),
     "signed_out_everywhere": N_("ended all sessions of a person"),
+    "account_added": N_("added an account"),
+    "account_changed": N_("changed an account"),
+    "account_paused": N_("switched an account off"),
+    "account_resumed": N_("switched an account on again"),
+    "account_retired": N_("took an account away"),
     "token_added": N_("made a token"),
     "token_revoked": N_("revoked a token"),
     "calendar_made": N_("made a calendar address"),
@@ -268,6 +273,11 @@ AUDIT = {
 
 # What a form did, shown once on the next page.
 NOTICES = {
+    "account_added": N_("The account is added and works from now on. Try it now."),
+    "account_changed": N_("The account works by its new settings from now on."),
+    "account_paused": N_("The account is switched off."),
+    "account_resumed": N_("The account is switched on again."),
+    "account_retired": N_("The account is taken away."),
     "written": N_("Your message is on its way."),
     "decided": N_("Noted."),
     "claimed": N_("The task is yours."),

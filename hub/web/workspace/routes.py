@@ -16,6 +16,7 @@ from hub.intake.limits import RateLimit
 from hub.web.context import SERVICES
 from hub.web.i18n import N_
 from hub.web.workspace import (
+    accounts,
     byhand,
     conversation,
     customer_notices,
@@ -105,6 +106,15 @@ PAGES: Sequence[Page] = (
     Page("POST", "/webhooks", setup.add_hook, May.OPERATE),
     Page("POST", "/webhooks/{id}", setup.change_hook, May.OPERATE),
     Page("POST", "/webhooks/failed/{id}", setup.again, May.OPERATE),
+    Page("GET", "/accounts", accounts.account_list, May.SEE),
+    Page("GET", "/new-account", accounts.new_page, May.OPERATE),
+    Page("POST", "/new-account", accounts.add, May.OPERATE),
+    Page("GET", "/accounts/{name}", accounts.account_page, May.OPERATE),
+    Page("POST", "/accounts/{name}", accounts.change, May.OPERATE),
+    Page("POST", "/accounts/{name}/check", accounts.check, May.OPERATE),
+    Page("POST", "/accounts/{name}/pause", accounts.pause, May.OPERATE),
+    Page("POST", "/accounts/{name}/resume", accounts.resume, May.OPERATE),
+    Page("POST", "/accounts/{name}/retire", accounts.retire, May.OPERATE),
     Page("POST", "/orders/{id}/shipments", order_forms.attach, May.WORK),
     Page("POST", "/orders/{id}/track-link", shipment_forms.make_link, May.WORK),
     Page("POST", "/orders/{id}/track-link/end", shipment_forms.end_link, May.WORK),
