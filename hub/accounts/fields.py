@@ -154,11 +154,18 @@ def _holds_secret(shape: Any, schema: Mapping[str, Any]) -> bool:
 
 
 def typed(fields: tuple[SettingField, ...], values: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """Keys out of a posted form, and the secrets to forget. An empty secret says nothing: the old one stays."""
+    """Keys out of a posted form, and the secrets to forget.
+
+    A field that was not posted says nothing, and so does an empty secret: the old one stays.
+    """
     keys: dict[str, Any] = {}
     forget = []
     for one in fields:
-        text = values.get(f"set_{one.name}", "").strip()[:MAX_TYPED]
+        key = f"set_{one.name}"
+        posted = key in values or one.kind is FieldKind.SWITCH  # a browser leaves out a switch that is off
+        if not posted and not any(f"{key}_{language}" in values for language in LANGUAGES):
+            continue
+        text = values.get(key, "").strip()[:MAX_TYPED]
         match one.kind:
             case FieldKind.SWITCH:
                 keys[one.name] = bool(text)

@@ -140,8 +140,9 @@ MakeHub = Callable[..., Any]
 
 
 @pytest.fixture
-async def make_hub(tmp_path: Path) -> AsyncIterator[MakeHub]:
+async def make_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeHub]:
     """Open hubs as `hub serve` does, on a database each; closes them."""
+    monkeypatch.setenv("HUB_SECRET_KEY", "k" * 40)
     opened: list[WebHub] = []
 
     async def make(*, demo: bool = False, channels: Any = None, **hub_section: str) -> WebHub:

@@ -86,6 +86,9 @@ async def everything(web_hub: WebHub) -> tuple[int, dict[str, str]]:
     parcel, secret = web_hub.hub.db.write_now(
         lambda tx: (parcels_of(tx, order_id), ensure_link(tx, order_id))
     )
+    await admin.submit(
+        "/new-account?kind=channel&plugin=web_form", "/new-account", name="kept", team="sales", set_rate_per_minute="9"
+    )  # fmt: skip
     ids = {
         "/shipments/{id}": parcel,
         "/tasks/{id}": task.id,
@@ -97,11 +100,13 @@ async def everything(web_hub: WebHub) -> tuple[int, dict[str, str]]:
     for page in PAGES:
         if page.method == "GET" and page.path not in NOT_SHOWN:
             path = page.path.replace("{id}", str(ids.get(page.path, made.path.rpartition("/")[2])))
-            path = path.replace("{name}", "service").replace("/t/{secret}", f"/t/{secret}")
+            name = "kept" if path.startswith("/accounts") else "service"
+            path = path.replace("{name}", name).replace("/t/{secret}", f"/t/{secret}")
             found[page.path] = path.replace("{secret}", web_hub.link(web_hub.add("Newcomer", team=False)))
     found["concern"] = "/shipments?concern=waiting"
     found["board"] = "/tasks?view=board"
     found["what if"] = "/evenness?period=all&member=1&share=x"
+    found["account form"] = "/new-account?kind=channel&plugin=email"
     found["nothing"] = "/orders/1"
     return boss, found
 

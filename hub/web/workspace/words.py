@@ -62,16 +62,21 @@ class Words:
 
     def plain(self, message: str) -> str:
         """As `sentence`, without a capital letter; parts that a semicolon divides are looked up one by one."""
-        whole = self._known(message)
-        if whole is None and "; " in message:
-            return "; ".join(self.plain(part) for part in message.split("; "))
-        return self.t(message) if whole is None else whole
+        if (whole := self._known(message, whole=True)) is not None:
+            return whole
+        parts = message.split("; ")
+        found = [self._known(part, whole=False) for part in parts]
+        if len(parts) > 1 and any(one is not None for one in found):
+            return "; ".join(one or part for one, part in zip(found, parts, strict=True))
+        return self._known(message, whole=False) or self.t(message)
 
-    def _known(self, message: str) -> str | None:
-        """The translation, where the catalogue knows the text or its pattern."""
+    def _known(self, message: str, *, whole: bool) -> str | None:
+        """The translation, where the catalogue knows the text or its pattern. `whole`: no fact swallows a semicolon."""
         if (same := self.t(message)) != message:
             return same
         for pattern, source in (*_ODD_SENTENCES, *_patterns()):
+            if whole and "; " in message and "; " not in source:
+                continue
             found = pattern.fullmatch(message)
             if found is not None:
                 return self.t(source, **found.groupdict())

@@ -84,7 +84,7 @@ def test_what_was_typed_becomes_keys_and_only_what_differs_is_kept():
         "set_address": " Kyiv ", "set_token": "secret", "set_mode": "hook", "set_limit": "5",
         "set_folders": "INBOX\n Shop \n",
         "set_names": "tel = phone\nmail=email", "set_greeting_uk": "Вітаю", "set_greeting_en": "Hi", "set_trap": "",
-        "forget_other": "1",
+        "set_other": "", "forget_other": "1",
     }  # fmt: skip
     keys, forget = typed(SHOP, posted)
     assert forget == ["other"]
