@@ -64,6 +64,7 @@ from hub.runtime.order_messages import OrderMessages
 from hub.runtime.process import Process, Role
 from hub.runtime.replies import ReplySink
 from hub.runtime.roster import Roster
+from hub.runtime.silence import Silence
 from hub.runtime.watch import Watch
 from hub.settings import Loaded, TeamSection
 from hub.shipments.notices import CustomerNotices
@@ -349,6 +350,7 @@ def build_process(
         jobs=_jobs(hub.db, handlers),
         nightly=Nightly(hub.db, pace.zone, {RETENTION: RETENTION_AT}),
         account_notices=AccountNotices(hub.db, roster.carriers, settings.hub.language),
+        silence=Silence(hub.db, roster.objects),
         tick_s=1.0 if speed > 1 else 5.0,
         scribe=scribe,
         role=role,

@@ -31,6 +31,8 @@ from hub.runtime.listeners import Listeners
 from hub.runtime.nightly import Nightly
 from hub.runtime.roster import EVERY_S as ACCOUNTS_EVERY_S
 from hub.runtime.roster import Roster
+from hub.runtime.silence import EVERY_S as SILENCE_EVERY_S
+from hub.runtime.silence import Silence
 from hub.runtime.timekeeper import Timekeeper
 from hub.runtime.watch import EVERY_S as WATCH_EVERY_S
 from hub.runtime.watch import Watch
@@ -77,6 +79,7 @@ class Process:
         scribe: Scribe | None = None,
         role: Role = Role.ALL,
         roster: Roster | None = None,
+        silence: Silence | None = None,
     ) -> None:
         self._db = db
         self._scribe = scribe
@@ -94,6 +97,7 @@ class Process:
         self._nightly = nightly
         self._account_notices = account_notices
         self._roster = roster
+        self._silence = silence
         self.timekeeper = Timekeeper(db)
         self._wakeups = None if db.is_sqlite else Wakeups(db)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
@@ -143,6 +147,7 @@ class Process:
             ("nightly", self._nightly.tick, 30.0),
             ("poll", self._poller.tick, self._tick_s),
             ("lists", self._poller.lists.tick, self._tick_s),
+            *([] if self._silence is None else [("silence", self._silence.tick, SILENCE_EVERY_S)]),
         ]
 
     def begin_stop(self) -> None:

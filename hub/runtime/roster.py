@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -107,7 +107,7 @@ class Roster:
         self._team_ids: dict[str, int] = {}
         refused = db.read_now(self._begin)
         if refused:
-            db.write_now(lambda tx: [_note_off(tx, **one) for one in refused])
+            db.write_now(lambda tx: _note_refused(tx, refused))
 
     def _begin(self, conn: Connection) -> list[dict[str, Any]]:
         """Serve what can be served; which accounts of the workspace turned out not to work since."""
@@ -137,6 +137,7 @@ class Roster:
             for record in records:
                 if self._differs(record):
                     await self._take_over(record)
+                self._note_off(record)
 
     def _differs(self, record: AccountRecord) -> bool:
         one = self._settings.get(record.name)
@@ -156,12 +157,10 @@ class Roster:
         if record.state == State.RETIRED:
             if record.origin == accounts.WORKSPACE:
                 self._settings.pop(name, None)
-            self._note_off(record)
             return
         one = self._settings.get(name)
         if record.origin == accounts.WORKSPACE and (one is None or one.version != record.version):
             one = await self._build(record)
-        self._note_off(record)
         if one is not None and record.state in SERVED and name not in self._found.off:
             self._enter(one)
             log.info("account_served", account=name)
@@ -276,6 +275,11 @@ async def try_out(one: Channel | Carrier | None, off: str | None) -> tuple[bool,
     if not isinstance(said, str):
         return False, f"its plugin answered with {type(said).__name__}; {TELL_AUTHOR}"
     return True, said[:500]
+
+
+def _note_refused(tx: Tx, refused: Sequence[Mapping[str, Any]]) -> None:
+    for one in refused:
+        _note_off(tx, **one)
 
 
 def _note_off(tx: Tx, *, name: str, version: int, reason: str) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hub.app import read_accounts
 from hub.kernel.clock import SystemClock
 from hub.loader import load_plugins
+from hub.runtime.building import read_accounts
 from hub.settings import load
 from tests.conftest import CHECKOUT
 

@@ -6,6 +6,7 @@ import pytest
 
 from hub.access.model import Role
 from hub.accounts import kept
+from hub.accounts import store as accounts
 from hub.accounts.kept import Wanted
 from hub.app import open_hub, opened
 from hub.kernel.errors import SettingsRejected
@@ -69,6 +70,7 @@ async def test_a_form_that_was_added_takes_requests_at_once_and_stops_at_once(hu
     assert status == 200
     assert [(await hub.form({"phone": phone(n)}, account="second"))[0] for n in (3, 4)] == [201, 429]
 
+    await api("POST", "/channels/second/pause", {})
     status, gone = await api("DELETE", "/channels/second")
     assert (status, gone["state"]) == (200, "retired")
     assert (await hub.form({"phone": phone(5)}, account="second"))[0] == 404
@@ -239,11 +241,33 @@ def test_the_same_name_in_file_and_database_is_an_error_in_words(hub_url, tmp_pa
     with pytest.raises(SettingsRejected, match=r"channels\.second: this name belongs to an account made in"):
         open_hub(both, serve=True)
     with opened(both) as hub:  # commands go on; the account of the workspace is untouched
-        assert hub.db.read_now(lambda conn: kept.store.get(conn, "channel", "second")).origin == "workspace"
+        assert hub.db.read_now(lambda conn: accounts.get(conn, "channel", "second")).origin == "workspace"
         hub.db.write_now(lambda tx: kept.retire(tx, "channel", "second"))
     hub = open_hub(both, serve=True)
     try:
-        record = hub.db.read_now(lambda conn: kept.store.get(conn, "channel", "second"))
+        record = hub.db.read_now(lambda conn: accounts.get(conn, "channel", "second"))
         assert (record.origin, record.state) == ("file", "active")
     finally:
         hub.close()
+
+
+async def test_another_process_notices_within_two_seconds(postgres_url, start, tmp_path, telegram):
+    """Made over one process: the other one takes its deliveries, and stops when it is switched off."""
+    first = await start(postgres_url, people_named=["Ann"])
+    second = await start(postgres_url)
+    token = first.token(Role.ADMIN)
+    await first.api("POST", "/channels", token, {"name": "second", "plugin": "web_form"})
+
+    async def answers(status):
+        return (await second.form({"phone": phone(1)}, account="second"))[0] == status
+
+    await until(lambda: answers(201), 4, 0.1)
+    await first.api("POST", "/channels/second/pause", token, {})
+    await until(lambda: answers(503), 4, 0.1)
+    await first.api("DELETE", "/channels/second", token)
+    await until(lambda: answers(404), 4, 0.1)
+    await first.api("POST", "/channels", token, bot(telegram))
+    for _ in range(3):  # one of the two listens, the other one waits for its lease
+        telegram.say(telegram.add_customer(), "Чи є чоботи?")
+    await until(lambda: first.one("SELECT count(*) FROM message WHERE account = 'bot'") == 3)
+    assert first.one("SELECT state FROM account WHERE name = 'bot'") == "active"

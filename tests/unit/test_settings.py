@@ -2,10 +2,10 @@
 
 import pytest
 
-from hub.app import read_accounts
 from hub.kernel.clock import SystemClock
 from hub.kernel.errors import SettingsRejected
 from hub.loader import load_plugins
+from hub.runtime.building import read_accounts
 from hub.sdk import CarrierPlugin, ChannelPlugin
 from hub.settings import (
     DatabaseSection,

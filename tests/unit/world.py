@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import event
 
 from hub.access.model import Actor, Role, system
-from hub.app import Accounts, seed
+from hub.app import seed
 from hub.assignment import members
 from hub.assignment.ledger import peek
 from hub.assignment.policy import Roster
@@ -31,6 +31,7 @@ from hub.kernel.clock import Instant, ManualClock, parse_rfc3339
 from hub.kernel.ids import IdSource
 from hub.orders import service as orders
 from hub.orders.model import NewOrder, OrderRow, Payment
+from hub.runtime.building import Accounts
 from hub.settings import build
 from hub.staff import service as staff
 from hub.staff import store as staff_store

@@ -1,6 +1,7 @@
 """Settings models as forms: what each field is, what was typed, what is kept, and what is wrong in both languages."""
 
-from typing import Literal
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -12,8 +13,12 @@ from hub.loader import load_plugins
 from hub.sdk import SettingWrong, labels
 from hub.web.workspace.words import Words
 
+UTC = ZoneInfo("UTC")
 PLUGINS = load_plugins()
-MODELS = {name: kind.settings for name, kind in {**PLUGINS.channels, **PLUGINS.carriers}.items()}
+MODELS = {
+    **{name: kind.settings for name, kind in PLUGINS.channels.items()},
+    **{name: kind.settings for name, kind in PLUGINS.carriers.items()},
+}
 CYRILLIC = set("абвгґдеєжзиіїйклмнопрстуфхцчшщьюя")
 
 
@@ -111,7 +116,7 @@ def test_everything_that_is_wrong_is_told_at_once_in_both_languages():
     keys = {"address": "nowhere", "limit": 12, "mode": "post", "odd": 1, "token": "very-secret"}
     with pytest.raises(InputRejected) as refused:
         checked(Shop, keys)
-    english, ukrainian = (Words(language, None, 0) for language in ("en", "uk"))
+    english, ukrainian = (Words(language, UTC, 0) for language in ("en", "uk"))
     told = {p.path: (english.problem(p), ukrainian.problem(p)) for p in refused.value.problems}
     assert told == {
         "settings.address": ("Name a place", "Назвіть місце"),
@@ -125,12 +130,13 @@ def test_everything_that_is_wrong_is_told_at_once_in_both_languages():
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_what_plugins_refuse_is_told_in_ukrainian(name):
     """Every field of every plugin with a value that no field takes: each finding is translated."""
-    for value in ({"odd": []}, -5, "x" * 5000, None):
+    values: tuple[Any, ...] = ({"odd": []}, -5, "x" * 5000, None)
+    for value in values:
         try:
             checked(MODELS[name], dict.fromkeys((one.name for one in fields_of(MODELS[name])), value))
         except InputRejected as error:
             for problem in error.problems:
-                said = Words("uk", None, 0).problem(problem)
+                said = Words("uk", UTC, 0).problem(problem)
                 assert CYRILLIC & set(said.lower()), (name, problem)
 
 
