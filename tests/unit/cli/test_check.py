@@ -59,7 +59,7 @@ def test_all_are_tried_at_once_and_within_their_time(shop, hung, monkeypatch):
     ("language", "words"),
     [
         ("en", ("WHAT", "RESULT", "wrong", "no connection", "try again in some minutes", "secret key")),
-        ("uk", ("ЩО", "РЕЗУЛЬТАТ", "неправильно", "немає з'єднання", "спробуйте знову", "секретний ключ")),
+        ("uk", ("ЩО", "РЕЗУЛЬТАТ", "неправильно", "немає з’єднання", "спробуйте знову", "секретний ключ")),
     ],
 )  # fmt: skip
 def test_the_table_speaks_the_hubs_language(shop, nobody, language, words):
