@@ -1,7 +1,9 @@
 """Accounts that are made, changed, switched off and taken away while the hub runs: over HTTP, with real effect."""
 
 import asyncio
+import json
 
+import httpx
 import pytest
 
 from hub.access.model import Role
@@ -271,3 +273,43 @@ async def test_another_process_notices_within_two_seconds(postgres_url, start, t
         telegram.say(telegram.add_customer(), "Чи є чоботи?")
     await until(lambda: first.one("SELECT count(*) FROM message WHERE account = 'bot'") == 3)
     assert first.one("SELECT state FROM account WHERE name = 'bot'") == "active"
+
+
+async def test_a_web_hook_is_set_for_a_new_account_and_taken_away_with_it(hub_url, start, telegram):
+    hub = await start(hub_url, ticks=False, base_url="https://hub.example.com")
+    token, watch = hub.token(Role.ADMIN), hub.process._watch
+    await hub.api("POST", "/channels", token, bot(telegram, mode="webhook"))
+    await watch.tick()
+    assert telegram.webhook == "https://hub.example.com/in/bot"
+    await hub.api("POST", "/channels/bot/pause", token, {})
+    await watch.tick()
+    assert telegram.webhook == ""
+    await hub.api("POST", "/channels/bot/resume", token, {})
+    await watch.tick()
+    assert telegram.webhook == "https://hub.example.com/in/bot"
+    await hub.api("DELETE", "/channels/bot", token)
+    await watch.tick()
+    assert telegram.webhook == ""
+
+
+@pytest.mark.timeout(180)
+async def test_hub_serve_takes_in_what_was_added_before_and_after_its_restart(hub_url, serve):
+    """The scribe was forked before the account was there: the serving process does its work until the next start."""
+    served = await asyncio.to_thread(serve, hub_url)
+    made = await asyncio.to_thread(served.command, "token", "add", "boss", "--role", "admin", "--json")
+    headers = {"Authorization": f"Bearer {json.loads(made.stdout)['token']}"}
+
+    async def post(path, body):
+        async with httpx.AsyncClient(base_url=served.base, headers=headers) as client:
+            return (await client.post(path, json=body)).status_code
+
+    assert await post("/api/v1/channels", {"name": "second", "plugin": "web_form"}) == 201
+    assert await post("/in/second", {"phone": phone(1)}) == 201
+    await asyncio.to_thread(served.stop)
+    await asyncio.to_thread(served.start)
+    assert [await post("/in/second", {"phone": phone(2)}), await post("/in/form", {"phone": phone(3)})] == [
+        201,
+        201,
+    ]
+    assert await post("/api/v1/channels/second/pause", {}) == 200
+    assert await post("/in/second", {"phone": phone(4)}) == 503
