@@ -220,6 +220,15 @@ def set_state(tx: Tx, name: str, state: State, reason: str | None = None) -> Non
     )
 
 
+def try_again(tx: Tx, name: str, version: int) -> None:
+    """Settings that were not tried yet: a stop by the hub does not count for them. A person's own stop stays."""
+    tx.execute(
+        update(account)
+        .where(account.c.name == name, account.c.version == version, account.c.state == State.STOPPED)
+        .values(state=State.ACTIVE, reason=None)
+    )
+
+
 def note_ok(tx: Tx, name: str) -> None:
     """The account's provider answered. It switches nothing on: the call may have begun before the stop."""
     _OK.run(tx.conn, which=name, at=tx.now)

@@ -186,6 +186,8 @@ class Roster:
         if one.team and one.team not in self._team_ids:
             teams = await self._db.read(staff.teams)
             self._team_ids = {team.name: team.id for team in teams}
+        # Whatever stopped it meanwhile was the object before, with the settings before.
+        await self._db.write(lambda tx: accounts.try_again(tx, name, record.version))
         if (reason := found.off.get(name)) is not None:
             await self._db.write(partial(_note_off, name=name, version=record.version, reason=reason))
         return one

@@ -61,6 +61,17 @@ def test_the_next_start_tries_what_the_hub_stopped_and_leaves_what_a_person_swit
     assert (state(tx).state, state(tx).reason) == (State.ACTIVE, None)
 
 
+def test_new_settings_are_tried_whatever_a_call_with_the_old_ones_brings(tx):
+    tx.write(store.note_error, "shop", "the old token is not taken", stop=True)
+    tx.write(store.try_again, "shop", 2)
+    assert state(tx).state == State.STOPPED  # settings of another version
+    tx.write(store.try_again, "shop", 1)
+    assert state(tx).state == State.ACTIVE
+    tx.write(store.pause, "channel", "shop", "on leave")
+    tx.write(store.try_again, "shop", 1)
+    assert state(tx).state == State.PAUSED
+
+
 def test_what_is_gone_from_the_file_cannot_be_resumed(tx):
     tx.write(store.sync, [])
     assert state(tx).state == State.RETIRED
