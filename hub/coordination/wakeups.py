@@ -58,7 +58,8 @@ class Wakeups:
         self._db.writer.on_commit.discard(self._committed)
         self._stopping.set()
         self._committed()
-        self._thread.join(5.0)
+        if self._thread.ident is not None:  # else it was never started
+            self._thread.join(5.0)
         self._engine.dispose()
         self._bell.close()
         self._rope.close()
