@@ -265,6 +265,8 @@ _WORDS = {
     "int_parsing": "is a whole number",
     "int_type": "is a whole number",
     "int_from_float": "is a whole number",
+    "float_parsing": "is a number",
+    "float_type": "is a number",
     "bool_parsing": "is true or false",
     "bool_type": "is true or false",
     "date_from_datetime_parsing": "is a date such as 2026-12-31",
@@ -274,6 +276,7 @@ _WORDS = {
     "tuple_type": "is a list",
     "list_type": "is a list",
     "dict_type": "is a table of names and values",
+    "model_type": "is a table of names and values",
     "mapping_type": "is a table of names and values",
 }
 _FORMS = {r"^https?://": "is an address that begins with https:// or http://"}

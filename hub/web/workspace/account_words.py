@@ -45,6 +45,7 @@ SENTENCES = (
     N_("is at least %(number)s"),
     N_("is at most %(number)s"),
     N_("is a whole number"),
+    N_("is a number"),
     N_("is true or false"),
     N_("is a list"),
     N_("is a table of names and values"),
