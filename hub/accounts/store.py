@@ -234,6 +234,12 @@ def note_ok(tx: Tx, name: str) -> None:
     _OK.run(tx.conn, which=name, at=tx.now)
 
 
+def works_again(tx: Tx, name: str) -> None:
+    """A person tried a stopped account and its provider answered; what a person switched off stays off."""
+    stopped = update(account).where(account.c.name == name, account.c.state == State.STOPPED)
+    tx.execute(stopped.values(state=State.ACTIVE, reason=None))
+
+
 _OK = Prepared(update(account).where(account.c.name == bindparam("which")).values(last_ok_at=bindparam("at")))
 
 

@@ -70,6 +70,8 @@ class Calls:
         known = store.lock_budget(tx, name)
         if error is None:
             accounts.note_ok(tx, name)
+            if by_hand:
+                accounts.works_again(tx, name)
             store.write_budget(tx, name, budget.done(known, tx.now, token, well=True))
             return
         reason = reason_of(error)[:200]
