@@ -32,16 +32,24 @@ from hub.db.database import Database
 from hub.db.engine import open_engine, parse_url, sqlite_file
 from hub.db.tx import Tx
 from hub.db.writer import Writer as DatabaseWriter
+from hub.intake.acknowledgement import LANE as ACKNOWLEDGEMENT
 from hub.intake.blobs import BlobStore
 from hub.intake.commit import IntakeCommit
 from hub.intake.door import Door
 from hub.intake.parser import ChannelAccount
 from hub.intake.scribe import Desk, Scribe
+from hub.intake.staffside import LANE as BOT
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.errors import HubError, SettingsRejected, Unavailable
 from hub.kernel.ids import IdSource
 from hub.kernel.sealing import SecretKey
 from hub.loader import Plugins, load_plugins
+from hub.notices.acknowledgement import AcknowledgementSink
+from hub.notices.bot import BotSink
+from hub.notices.digest import Digests
+from hub.notices.model import StaffAccounts
+from hub.notices.put import ANSWER, MESSAGE, alarm_of_dead
+from hub.notices.sink import NoticeSink
 from hub.orders import routes
 from hub.orders import store as order_store
 from hub.orders.outgoing import LANE as ORDER_MESSAGE
@@ -50,7 +58,7 @@ from hub.outbox import webhooks
 from hub.outbox.guarded import WebhookSink
 from hub.outbox.jobs.embedded import Embedded
 from hub.outbox.jobs.port import Handler, Runner
-from hub.outbox.runner import LogSink, OutboxRunner, Sink
+from hub.outbox.runner import OutboxRunner, Sink
 from hub.personal.erasure import DROP_FILES, drop_files
 from hub.personal.retention import KIND as RETENTION
 from hub.personal.retention import Retention
@@ -65,6 +73,7 @@ from hub.runtime.process import Process, Role
 from hub.runtime.replies import ReplySink
 from hub.runtime.roster import Roster
 from hub.runtime.silence import Silence
+from hub.runtime.staff_messages import StaffMessages
 from hub.runtime.watch import Watch
 from hub.settings import Loaded, TeamSection
 from hub.shipments.notices import CustomerNotices
@@ -73,6 +82,7 @@ from hub.shipments.service import Pace
 from hub.staff import store as staff
 from hub.web.context import Lifecycle, Services, parse_networks
 from hub.web.server import build_bare, build_web
+from hub.web.workspace.words import Words
 
 RETENTION_AT = time(3, 30)
 
@@ -303,13 +313,26 @@ def build_process(
     zone = ZoneInfo(settings.hub.timezone)
     pace = Pace(zone, speed)
     poller = Poller(hub.db, roster.carriers, pace, _notices(hub, zone))
+
+    def speak(language: str) -> Words:
+        return Words(language, zone, hub.clock.now())
+
+    staff_side = staff_accounts(hub.accounts.settings, roster.all_writers)
+    base_url = settings.hub.base_url
+    staff_messages = StaffMessages(
+        hub.db, roster.objects, staff_side, speak, settings.hub.language, base_url
+    )
     sinks: dict[str, Sink] = {
-        "notice": LogSink(),
+        "notice": NoticeSink(zone),
+        MESSAGE: staff_messages,
+        ANSWER: staff_messages,
+        BOT: BotSink(roster.writers, speak, zone, settings.hub.language),
+        ACKNOWLEDGEMENT: AcknowledgementSink(roster.writers, speak, settings.hub.language),
         "webhook": WebhookSink(hub.db, private=settings.web.webhooks_private, key=hub.key),
-        LANE: ReplySink(hub.db, roster.objects, blobs),
+        LANE: ReplySink(hub.db, roster.objects, blobs, base_url),
         ORDER_MESSAGE: OrderMessages(roster.writers),
     }
-    runner = OutboxRunner(hub.db, sinks, secrets.token_hex(8))
+    runner = OutboxRunner(hub.db, sinks, secrets.token_hex(8), alarm_of_dead)
     life = Lifecycle()
     services = Services(
         hub.db,
@@ -327,6 +350,7 @@ def build_process(
         hub.key,
         roster,
         hub.plugins,
+        staff_side,
     )
     retention = Retention(hub.db, blobs, settings.retention)
     handlers: dict[str, Handler] = {
@@ -350,7 +374,10 @@ def build_process(
         jobs=_jobs(hub.db, handlers),
         nightly=Nightly(hub.db, pace.zone, {RETENTION: RETENTION_AT}),
         account_notices=AccountNotices(hub.db, roster.carriers, settings.hub.language),
-        silence=Silence(hub.db, roster.objects),
+        digests=Digests(hub.db, zone),
+        silence=Silence(
+            hub.db, roster.objects, {one.name: one.silence_hours for one in hub.accounts.settings}
+        ),
         tick_s=1.0 if speed > 1 else 5.0,
         scribe=scribe,
         role=role,
@@ -365,6 +392,13 @@ def _jobs(db: Database, handlers: Mapping[str, Handler]) -> Runner:
     from hub.outbox.jobs.distributed import Distributed  # noqa: PLC0415 - comes with the extra [postgres]
 
     return Distributed(db, handlers)
+
+
+def staff_accounts(found: Iterable[AccountSettings], writers: Mapping[str, Writer]) -> StaffAccounts:
+    """Who writes to the staff: the bot that is theirs, and the first account by name that sends mail."""
+    bots = [one.name for one in found if one.route.staff and one.name in writers]
+    mails = sorted(name for name, one in writers.items() if one.writes_to == "email")
+    return StaffAccounts(next(iter(bots), ""), next(iter(mails), ""))
 
 
 CLI = system("cli")

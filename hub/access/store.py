@@ -71,6 +71,12 @@ def _roles(conn: Connection, staff_id: int) -> frozenset[Role]:
     return frozenset(Role(row.role) for row in conn.execute(query))
 
 
+def actor_of(conn: Connection, staff_id: int) -> Actor | None:
+    """A person with his present roles; None if he works here no more."""
+    works = conn.execute(select(staff.c.state).where(staff.c.id == staff_id)).scalar_one_or_none()
+    return Actor(f"staff:{staff_id}", _roles(conn, staff_id), staff_id) if works == "active" else None
+
+
 # --- sessions ------------------------------------------------------------------------------------------
 
 

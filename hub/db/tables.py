@@ -684,7 +684,7 @@ outbox = Table(
     "outbox",
     metadata,
     _id(),
-    _key("lane"),  # notice | reply | webhook | order_message
+    _key("lane"),  # notice | staff_message | staff_bot | acknowledgement | reply | webhook | order_message
     _key("kind"),
     _key("order_key"),
     _text("payload"),  # JSON
@@ -732,6 +732,118 @@ webhook = Table(
     _text("sealed", default=""),  # the secret, encrypted
     comment="whom to tell what happened, by signed calls of the outbox lane `webhook`",
 )
+
+# --- notices to the staff --------------------------------------------------------------------------
+
+notice = Table(
+    "notice",
+    metadata,
+    _id(),
+    _ref("staff_id"),
+    _key("kind"),
+    _text("body"),  # JSON: ids and numbers, never a customer's words
+    _at("created_at"),
+    _at("read_at", null=True),
+    comment="what a person was told, as his list in the workspace shows it",
+)
+Index("ix_notice_staff", notice.c.staff_id, notice.c.id)
+Index(
+    "ix_notice_unread",
+    notice.c.staff_id,
+    notice.c.kind,
+    sqlite_where=text("read_at IS NULL"),
+    postgresql_where=text("read_at IS NULL"),
+)
+
+notice_choice = Table(
+    "notice_choice",
+    metadata,
+    Column("staff_id", BigInteger, ForeignKey("staff.id"), primary_key=True, autoincrement=False),
+    _text("body"),  # JSON: where each group of notices goes, e-mail, quiet hours, zone, time of the digest
+    _at("digest_at", null=True),  # when the next morning digest is due
+    _at("updated_at"),
+    _count("version", 1),
+    comment="where a person wants to be told, and when not",
+)
+Index(
+    "ix_notice_choice_digest",
+    notice_choice.c.digest_at,
+    sqlite_where=notice_choice.c.digest_at.is_not(None),
+    postgresql_where=notice_choice.c.digest_at.is_not(None),
+)
+
+staff_link = Table(
+    "staff_link",
+    metadata,
+    _id(),
+    Column("staff_id", BigInteger, ForeignKey("staff.id"), nullable=False),
+    _key("code_hash", null=True),  # null once it is used
+    _at("expires_at"),  # of the code
+    _key("account", null=True),
+    _key("channel_id", null=True),
+    _at("created_at"),
+    _at("linked_at", null=True),
+    _at("ended_at", null=True),
+    UniqueConstraint("code_hash"),
+    comment="which messenger belongs to which person of the staff; before that, the one-time code",
+)
+_LINKED = text("linked_at IS NOT NULL AND ended_at IS NULL")
+Index(
+    "uq_staff_link_address",
+    staff_link.c.channel_id,
+    staff_link.c.account,
+    unique=True,
+    sqlite_where=_LINKED,
+    postgresql_where=_LINKED,
+)
+Index("ix_staff_link_staff", staff_link.c.staff_id)
+
+staff_message = Table(
+    "staff_message",
+    metadata,
+    Column("about", String(200)),
+    Column("account", String(200)),
+    _ref("staff_id"),
+    _ref("task_id", null=True),  # null: it was about several things
+    _at("at"),
+    PrimaryKeyConstraint("about", "account"),
+    comment="what the staff bot wrote, by the provider's id: an answer to it finds its task",
+)
+
+acknowledgement = Table(
+    "acknowledgement",
+    metadata,
+    Column("account", String(200), primary_key=True),
+    Column("active", Boolean, nullable=False),
+    _text("texts"),  # JSON: language -> text
+    _text("away_texts"),  # JSON: language -> text outside the team's hours
+    _key("actor"),
+    _at("updated_at"),
+    _count("version", 1),
+    comment="what an account answers by itself to a new request; off unless somebody switched it on",
+)
+
+start_source = Table(
+    "start_source",
+    metadata,
+    Column("channel_id", String(200)),
+    Column("account", String(200)),
+    _text("source"),  # JSON
+    _at("at"),
+    PrimaryKeyConstraint("channel_id", "account"),
+    comment="by which link somebody opened a chat before he has asked anything: his next request keeps it",
+)
+
+file_link = Table(
+    "file_link",
+    metadata,
+    Column("token_hash", String(200), primary_key=True),
+    _ref("attachment_id"),
+    _at("created_at"),
+    _at("expires_at"),
+    comment="public addresses of files that a provider fetches itself",
+)
+Index("ix_file_link_expires", file_link.c.expires_at)
 
 # --- orders ----------------------------------------------------------------------------------------
 

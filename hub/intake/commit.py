@@ -7,19 +7,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, select, update
+from sqlalchemy import BigInteger, bindparam, delete, select, update
 from sqlalchemy.engine import Connection
 
 from hub.assignment.ledger import save_roster
 from hub.db.errors import Fault
 from hub.db.lookup import Lookup
 from hub.db.prepared import Prepared as PreparedStatement
-from hub.db.tables import account, delivery, ledger_head, request, task
+from hub.db.tables import account, delivery, ledger_head, request, start_source, task
 from hub.db.tx import Tx
-from hub.intake import snapshot
+from hub.intake import acknowledgement, snapshot
 from hub.intake.extras import apply_signals
 from hub.intake.model import DeliveryState, Prepared, Result
-from hub.intake.plan import NO_ROUTES, Plan, Planner, Route, outcome
+from hub.intake.plan import Planner, outcome
+from hub.intake.planned import NO_ROUTES, Plan, Route
 from hub.kernel.errors import Unavailable
 from hub.outbox import webhooks
 
@@ -57,6 +58,14 @@ class IntakeCommit:
             apply_signals(tx, name, signals)
         _count_repeats(tx, plan)
         _tell_hooks(tx, plan)
+        if plan.opened:
+            acknowledgement.put_all(tx, plan.opened)
+        for channel_id, name in plan.started:
+            tx.execute(
+                delete(start_source).where(
+                    start_source.c.channel_id == channel_id, start_source.c.account == name
+                )
+            )
         return plan.results
 
     def store_failed(self, tx: Tx, item: Prepared, fault: Fault, reason: str) -> Result:

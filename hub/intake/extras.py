@@ -15,21 +15,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from hub.contacts.model import IdentityKey
 from hub.contacts.store import owners
 from hub.db.rows import AttachmentRow, MessageExtraRow
-from hub.db.tables import message, message_extra, reachability
+from hub.db.tables import message, message_extra, reachability, start_source
 from hub.db.tx import Tx
 from hub.kernel import text
-from hub.kernel.clock import Instant, instant
+from hub.kernel.clock import DAY, Instant, instant
 from hub.requests import marks
 from hub.sdk.messages import Attachment, Event, EventKind
 
 MAX_FILES = 50
 MAX_HTML = 400_000
 MAX_EDITS = 50
+MAX_SOURCE = 20
+STARTS_KEPT = 30 * DAY
+"""By which link somebody came is kept for his next request so long."""
 SPEAKS = frozenset({EventKind.MESSAGE, EventKind.ECHO})
 SIGNALS = frozenset({EventKind.EDIT, EventKind.RECEIPT, EventKind.JOINED, EventKind.LEFT})
 
@@ -70,6 +73,8 @@ class Signal:
     mark: str
     text: str
     at: Instant | None
+    source: str = "{}"
+    language: str = ""
 
 
 def extra_of(event: Event) -> Extra | None:
@@ -117,7 +122,16 @@ def signal_of(event: Event) -> Signal:
         str(event.mark) if event.mark is not None else "",
         text.clean(event.text, text.BODY),
         instant(event.sent_at) if event.sent_at is not None else None,
+        orjson.dumps(_source(event)).decode() if event.source else "{}",
+        text.one_line(event.sender.language, 20),
     )
+
+
+def _source(event: Event) -> dict[str, str]:
+    return {
+        text.one_line(key, text.SHORT): text.clean(value, text.NAME)
+        for key, value in list(event.source.items())[:MAX_SOURCE]
+    }
 
 
 def extra_rows(
@@ -154,6 +168,20 @@ def apply_signals(tx: Tx, account: str, signals: Sequence[Signal]) -> None:
                 marks.receive(tx, account, signal.about, signal.mark, signal.text)
             case _:
                 _reach(tx, account, signal)
+                if signal.kind is EventKind.JOINED and signal.source != "{}" and signal.channel_id:
+                    _keep_start(tx, account, signal)
+
+
+def _keep_start(tx: Tx, account: str, signal: Signal) -> None:
+    """He has asked nothing yet: the link by which he came is kept for his next request."""
+    tx.execute(delete(start_source).where(start_source.c.at < tx.now - STARTS_KEPT))
+    key = (start_source.c.channel_id == signal.channel_id, start_source.c.account == account)
+    if not tx.changed(update(start_source).where(*key).values(source=signal.source, at=tx.now)):
+        tx.execute(
+            start_source.insert().values(
+                channel_id=signal.channel_id, account=account, source=signal.source, at=tx.now
+            )
+        )
 
 
 def _edit(tx: Tx, account: str, signal: Signal) -> None:

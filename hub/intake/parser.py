@@ -23,7 +23,7 @@ from hub.db.writer import Waiter
 from hub.intake.blobs import INLINE_UP_TO, BlobStore
 from hub.intake.extras import Extra
 from hub.intake.model import DeliveryState, Prepared
-from hub.intake.plan import PLAIN, Route
+from hub.intake.planned import PLAIN, Route
 from hub.intake.prepare import dump, dump_headers, prepare, stored_key
 from hub.kernel import text
 from hub.kernel.errors import Unavailable

@@ -17,12 +17,9 @@ of two equal texts in one batch joins the request of the first, as it would have
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import NamedTuple
-
-from sqlalchemy import Table
 
 from hub.assignment.ledger import Entries
 from hub.assignment.policy import (
@@ -39,11 +36,12 @@ from hub.assignment.policy import (
 )
 from hub.contacts.model import Person
 from hub.db import rows as r
-from hub.db import tables as t
 from hub.db.tx import Tx
-from hub.intake.extras import Signal, extra_rows
+from hub.intake.extras import extra_rows
 from hub.intake.model import DeliveryState, KeyReused, Message, Prepared, Result, retry_at
-from hub.intake.snapshot import KnownDelivery, OpenRequest, OpenTask, Snapshot
+from hub.intake.planned import NO_ROUTES, PLAIN, Plan, Route
+from hub.intake.snapshot import KnownDelivery, OpenRequest, OpenTask, Snapshot, another_key
+from hub.intake.staffside import staff_row, told_by_message, told_by_signal
 from hub.kernel import text
 from hub.kernel.clock import DAY, Instant, instant
 from hub.outbox.put import notice_row
@@ -54,69 +52,11 @@ from hub.sdk.messages import EventKind, Outcome, OutcomeKind
 ACTOR = "intake"
 FOLLOW_UP_WITHIN = DAY
 
-
-class Route(NamedTuple):
-    """What the settings of an account say about whoever writes there; "" says nothing."""
-
-    language: str = ""
-    skill: str = ""
-
-
-NO_ROUTES: Mapping[str, Route] = MappingProxyType({})
-PLAIN = Route()
-
 _KIND = {
     DeliveryState.STORED: OutcomeKind.ACCEPTED,
     DeliveryState.NOTED: OutcomeKind.NOTED,
     DeliveryState.SPAM: OutcomeKind.NOTED,
 }
-
-
-@dataclass(slots=True)
-class Plan:
-    """What one transaction writes. `results` are in the order of the items."""
-
-    results: list[Result] = field(default_factory=list)
-    delivery_ids: list[int] = field(default_factory=list)
-    contacts: list[r.ContactRow] = field(default_factory=list)
-    identities: list[r.IdentityRow] = field(default_factory=list)
-    doubts: list[r.ContactDoubtRow] = field(default_factory=list)
-    deliveries: list[r.DeliveryRow] = field(default_factory=list)
-    bodies: list[r.DeliveryBodyRow] = field(default_factory=list)
-    requests: dict[int, r.RequestRow] = field(default_factory=dict)
-    messages: list[r.MessageRow] = field(default_factory=list)
-    extras: list[r.MessageExtraRow] = field(default_factory=list)
-    attachments: list[r.AttachmentRow] = field(default_factory=list)
-    signals: list[tuple[str, Sequence[Signal]]] = field(default_factory=list)
-    tasks: list[r.TaskRow] = field(default_factory=list)
-    journal: list[r.JournalRow] = field(default_factory=list)
-    outbox: list[r.OutboxRow] = field(default_factory=list)
-    demoted: list[int] = field(default_factory=list)
-    woken: list[int] = field(default_factory=list)
-    sent_again: list[int] = field(default_factory=list)
-    replayed: list[r.DeliveryRow] = field(default_factory=list)
-    repeated: dict[str, int] = field(default_factory=dict)
-    stored: dict[str, int] = field(default_factory=dict)
-    repeats_of: list[int] = field(default_factory=list)
-
-    def rows(self, entries: Entries) -> dict[Table, Sequence[tuple[object, ...]]]:
-        """Everything to insert, parents before children."""
-        return {
-            t.contact: self.contacts,
-            t.identity: sorted(self.identities),  # by key: batches of two teams may bring the same people
-            t.contact_doubt: self.doubts,
-            t.delivery: self.deliveries,
-            t.delivery_body: self.bodies,
-            t.request: list(self.requests.values()),
-            t.message: self.messages,
-            t.message_extra: self.extras,
-            t.attachment: self.attachments,
-            t.task: self.tasks,
-            t.eligible_set: entries.sets,
-            t.ledger: entries.rows,
-            t.outbox: self.outbox,
-            t.journal: self.journal,
-        }
 
 
 class Planner:
@@ -166,6 +106,8 @@ class Planner:
         if known is not None and known.id != item.earlier:
             self.plan.delivery_ids.append(known.id)
             return self._repeat(item, known)
+        if self._routing.get(account, PLAIN).staff:
+            item = self._to_the_staff(item)
         delivery_id = item.earlier or self._id()
         self.plan.delivery_ids.append(delivery_id)
         correlation_id = self._id()
@@ -177,6 +119,9 @@ class Planner:
             task_id = task_id or task
         if item.signals:
             self.plan.signals.append((account, item.signals))
+            for signal in item.signals:
+                if signal.kind is EventKind.JOINED and signal.source != "{}":
+                    self._known.starts[signal.channel_id, account] = signal.source
         next_try = retry_at(item.attempts, self._now) if item.state not in _KIND else None
         if item.state not in _KIND and next_try is None:
             task_id = self._read_by_hand(item, delivery_id, correlation_id)
@@ -184,6 +129,17 @@ class Planner:
         if key is not None:
             self._known.deliveries[key] = KnownDelivery(delivery_id, item.digest, item.state, request_id)
         return outcome(item.state, request_id)
+
+    def _to_the_staff(self, item: Prepared) -> Prepared:
+        """What is written to the staff's own bot: no request, but a command that is carried out once."""
+        account = item.raw.account
+        for told in (*map(told_by_message, item.messages), *map(told_by_signal, item.signals)):
+            if told is not None:
+                self.plan.outbox.append(
+                    staff_row(self._id(), account, told, self._now, self._tx.correlation_id)
+                )
+        state = DeliveryState.NOTED if item.state in _KIND else item.state
+        return dataclasses.replace(item, messages=(), signals=(), state=state)
 
     def _repeat(self, item: Prepared, known: KnownDelivery) -> Result:
         if item.digest and known.digest and item.digest != known.digest:
@@ -252,6 +208,7 @@ class Planner:
         event, account = message.event, item.raw.account
         message_key = event.message_id or None
         if message_key is not None:
+            message_key = self._own_key(message_key, account, message)
             known = self._known.message_keys.get((message_key, account))
             if known is not None:
                 return known, None
@@ -279,6 +236,8 @@ class Planner:
             )
         if message_key is not None:
             self._known.message_keys[message_key, account] = request_id
+            if event.shared_id:
+                self._known.texts.setdefault((message_key, account), message.text_key)
         message_id = self._id()
         if message.extra is not None:
             extra, files = extra_rows(message.extra, message_id, self._now, self._id)
@@ -303,11 +262,16 @@ class Planner:
         )
         return request_id, task_id
 
+    def _own_key(self, key: str, account: str, message: Message) -> str:
+        """Another mail under the same id is another message."""
+        before = self._known.texts.get((key, account)) if message.event.shared_id else None
+        return key if before in (None, message.text_key) else another_key(message)
+
     def _thread(self, account: str, message: Message) -> OpenRequest | None:
         """The open request of the conversation that this message answers."""
-        if message.extra is None:
-            return None
-        names = [("", message.extra.thread_token), *((account, one) for one in message.extra.replies_to)]
+        names = [(account, message.event.message_id)] if message.event.shared_id else []
+        if message.extra is not None:
+            names += [("", message.extra.thread_token), *((account, one) for one in message.extra.replies_to)]
         return next((self._known.threads[name] for name in names if name in self._known.threads), None)
 
     def _contact(self, person: Person) -> tuple[int, list[int]]:
@@ -360,6 +324,8 @@ class Planner:
         request_id = self._id()
         subject = message.subject or message.person.name
         needs = self._needs(item.raw.account, message)
+        if not message.event.automatic and message.event.kind is EventKind.MESSAGE:
+            self.plan.opened.append((item.raw.account, request_id, contact_id))
         self.plan.requests[request_id] = r.RequestRow(
             request_id,
             item.team_id,
@@ -368,7 +334,7 @@ class Planner:
             "open",
             True,
             subject,
-            message.source,
+            self._source(item.raw.account, message),
             needs.language or None,
             message.text_key,
             0,
@@ -398,6 +364,15 @@ class Planner:
         )  # fmt: skip
         opened.task = self._newest
         return request_id, task_id
+
+    def _source(self, account: str, message: Message) -> str:
+        """Where he came from: what the message tells, and the link by which he opened the chat."""
+        key = (message.event.sender.channel_id, account)
+        start = self._known.starts.pop(key, None) if self._known.starts else None
+        if start is None:
+            return message.source
+        self.plan.started.append(key)
+        return json.dumps({**json.loads(start), **json.loads(message.source)}, ensure_ascii=False)
 
     def _needs(self, account: str, message: Message) -> Needs:
         route = self._routing.get(account, PLAIN)

@@ -11,9 +11,20 @@ from hub.assignment.ledger import load_roster, load_rosters
 from hub.assignment.policy import Roster
 from hub.contacts.model import IdentityKey
 from hub.db.lookup import Lookup
-from hub.db.tables import contact_owner, delivery, identity, message, request, task, thread_token
+from hub.db.tables import (
+    contact_owner,
+    delivery,
+    identity,
+    message,
+    request,
+    start_source,
+    task,
+    thread_token,
+)
 from hub.db.tx import Tx
-from hub.intake.model import Prepared
+from hub.intake.extras import STARTS_KEPT
+from hub.intake.model import Message, Prepared
+from hub.kernel.text import same_text_key, text_digest
 
 
 @dataclass(slots=True)
@@ -63,6 +74,10 @@ class Snapshot:
     open_requests: dict[tuple[int, int], OpenRequest] = field(default_factory=dict)
     owners: dict[tuple[int, int], Owner] = field(default_factory=dict)
     threads: dict[tuple[str, str], OpenRequest] = field(default_factory=dict)  # (account, id); ("", token)
+    texts: dict[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # of known messages whose id may be shared
+    starts: dict[tuple[str, str], str] = field(default_factory=dict)  # (channel id, account): how he came
 
 
 _DELIVERIES = Lookup(
@@ -99,6 +114,11 @@ _HOLDERS = Lookup(
 )
 
 
+_BODIES = Lookup((message.c.message_key, message.c.account, message.c.body), message.c.message_key)
+_STARTS = Lookup(
+    (start_source.c.channel_id, start_source.c.account, start_source.c.source, start_source.c.at),
+    start_source.c.channel_id,
+)
 _TOKENS = Lookup((thread_token.c.token, thread_token.c.request_id), thread_token.c.token)
 _THREADS = Lookup(
     (request.c.id, request.c.team_id, request.c.text_key, request.c.opened_at), request.c.id, "state = 'open'"
@@ -113,8 +133,13 @@ def read(tx: Tx, items: Sequence[Prepared]) -> Snapshot:
         snapshot.deliveries[external_id, account] = KnownDelivery(*rest)
     messages = [m for item in items for m in item.messages]
     message_ids = {m.event.message_id for m in messages if m.event.message_id}
+    shared = {m.event.message_id: m for m in messages if m.event.shared_id and m.event.message_id}
+    message_ids |= {another_key(m) for m in messages if m.event.shared_id}
     for key, account, request_id in _MESSAGES.run(tx.conn, message_ids):
         snapshot.message_keys[key, account] = request_id
+    known_ids = {key for key, _ in snapshot.message_keys if key in shared}
+    for key, account, body in _BODIES.run(tx.conn, known_ids):
+        snapshot.texts[key, account] = same_text_key(body)
     wanted = {key for m in messages for key in m.person.identities}
     for value, kind, contact_id in _IDENTITIES.run(tx.conn, {key.value for key in wanted}):
         snapshot.contacts[IdentityKey(kind, value)] = contact_id
@@ -123,8 +148,12 @@ def read(tx: Tx, items: Sequence[Prepared]) -> Snapshot:
         snapshot.open_requests[contact_id, team_id] = OpenRequest(*rest)
     for contact_id, team_id, *rest in _OWNERS.run(tx.conn, contacts):
         snapshot.owners[contact_id, team_id] = Owner(*rest)
-    if any(m.extra is not None for m in messages):
+    if known_ids or any(m.extra is not None for m in messages):
         _threads(tx, snapshot, items)
+    chats = {key.value for key in wanted if key.kind.startswith("channel:")}
+    for channel_id, account, source, at in _STARTS.run(tx.conn, chats):
+        if at >= tx.now - STARTS_KEPT:
+            snapshot.starts[channel_id, account] = source
     by_request = {one.id: one for one in (*snapshot.open_requests.values(), *snapshot.threads.values())}
     for request_id, *rest in _HOLDERS.run(tx.conn, by_request.keys()):
         by_request[request_id].task = OpenTask(*rest)
@@ -135,6 +164,8 @@ def _threads(tx: Tx, snapshot: Snapshot, items: Sequence[Prepared]) -> None:
     """Open requests of the same team that a message answers, by the provider's ids or by our own token."""
     asked: dict[tuple[str, str], int] = {}  # what a message names -> the team it came to
     for item in items:
+        if item.messages and item.messages[0].event.shared_id:
+            asked |= {(item.raw.account, m.event.message_id): item.team_id for m in item.messages}
         for extra in (m.extra for m in item.messages if m.extra is not None):
             asked |= {(item.raw.account, one): item.team_id for one in extra.replies_to}
             if extra.thread_token:
@@ -151,6 +182,11 @@ def _threads(tx: Tx, snapshot: Snapshot, items: Sequence[Prepared]) -> None:
         if row is not None and name in asked and row[1] == asked[name]:
             thread = known.setdefault(request_id, OpenRequest(request_id, row[2], row[3]))
             snapshot.threads[name] = thread
+
+
+def another_key(message: Message) -> str:
+    """The key of a message whose id was borne by another one before it."""
+    return f"again:{text_digest((message.event.message_id, message.text_key))}"
 
 
 def _rosters(tx: Tx, team_ids: set[int]) -> dict[int, Roster]:

@@ -27,11 +27,18 @@ def backoff(attempts: int, jitter: float) -> int:
     return int(base * (0.85 + 0.3 * jitter))
 
 
+REPEATED = frozenset(
+    {"notice", "staff_message", "staff_answer", "webhook", "order_message", "staff_bot", "acknowledgement"}
+)
+GATHERED = frozenset({"notice", "staff_message"})
+"""Lanes whose effects of one key that are due together are one call."""
+
+
 def repeats_after_crash(lane: str) -> bool:
-    """Notices and web hooks go again (they carry their id), and what orders tell is turned into a reply as its
-    row is settled; replies to customers never go again by themselves.
+    """Notices and web hooks go again (they carry their id), and whatever is turned into other rows as its row is
+    settled; replies to customers never go again by themselves.
     """
-    return lane in {"notice", "webhook", "order_message"}
+    return lane in REPEATED
 
 
 def next_try(result: Later, attempts: int, now: Instant, jitter: float) -> Instant:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
@@ -22,6 +22,7 @@ from hub.db.rows import OutboxRow
 from hub.db.tables import outbox
 from hub.db.tx import Tx
 from hub.outbox.model import (
+    GATHERED,
     LEASE,
     MAX_ATTEMPTS,
     OutboxState,
@@ -52,24 +53,29 @@ class Settling(Sink, Protocol):
     def settled(self, tx: Tx, row: OutboxRow, state: OutboxState, result: SendResult) -> None: ...
 
 
-class LogSink:
-    """Notices while no channel to the staff exists: one line in the log, ids only."""
+@runtime_checkable
+class SettlingGroup(Sink, Protocol):
+    """The same for all rows of one call at once."""
 
-    async def send(self, rows: Sequence[OutboxRow]) -> SendResult:
-        """Write them down."""
-        log.debug(
-            "notice", kinds=[row.kind for row in rows], key=rows[0].order_key, ids=[row.id for row in rows]
-        )
-        return Sent()
+    def settled_group(
+        self, tx: Tx, rows: Sequence[OutboxRow], state: OutboxState, result: SendResult
+    ) -> None: ...
+
+
+OnDead = Callable[[Tx, Sequence[OutboxRow]], None]
+"""Told of what was given up, in the transaction that gives it up."""
 
 
 class OutboxRunner:
     """The embedded runner of one process."""
 
-    def __init__(self, db: Database, sinks: Mapping[str, Sink], owner: str) -> None:
+    def __init__(
+        self, db: Database, sinks: Mapping[str, Sink], owner: str, on_dead: OnDead | None = None
+    ) -> None:
         self._db = db
         self._sinks = sinks
         self._owner = owner
+        self._on_dead = on_dead
 
     @property
     def lanes(self) -> Sequence[str]:
@@ -107,7 +113,7 @@ class OutboxRunner:
         await asyncio.gather(*(one_key(groups) for groups in keys.values()))
 
         def write(tx: Tx) -> None:
-            settle_all(tx, sent, self._sinks)
+            settle_all(tx, sent, self._sinks, self._on_dead)
             put_back(tx, held)
 
         await self._db.write(write)
@@ -174,7 +180,7 @@ def by_key(rows: Sequence[OutboxRow]) -> list[list[OutboxRow]]:
     """Rows grouped by order key, oldest first; replies one by one, notices of a key together."""
     groups: dict[tuple[str, str, int], list[OutboxRow]] = {}
     for row in sorted(rows, key=lambda r: r.id):
-        single = row.id if row.lane != "notice" else 0
+        single = 0 if row.lane in GATHERED else row.id
         groups.setdefault((row.lane, row.order_key, single), []).append(row)
     return list(groups.values())
 
@@ -199,6 +205,9 @@ def _tell(
 ) -> None:
     for row in rows:
         sink = sinks.get(row.lane)
+        if isinstance(sink, SettlingGroup):
+            sink.settled_group(tx, rows, state, result)  # all of one lane: they were one call
+            return
         if isinstance(sink, Settling):
             sink.settled(tx, row, state, result)
 
@@ -207,6 +216,7 @@ def settle_all(
     tx: Tx,
     sent: Sequence[tuple[Sequence[OutboxRow], SendResult]],
     sinks: Mapping[str, Sink] = NO_SINKS,
+    on_dead: OnDead | None = None,
 ) -> None:
     """Write how all calls of a round ended: what left without an id of its own in one statement."""
     plain = [
@@ -220,6 +230,8 @@ def settle_all(
             state = settle(tx, rows, result)
         if state is not OutboxState.READY:
             _tell(tx, sinks, rows, state, result)
+        if state is OutboxState.DEAD and on_dead is not None:
+            on_dead(tx, rows)
 
 
 def settle(tx: Tx, rows: Sequence[OutboxRow], result: SendResult) -> OutboxState:

@@ -46,6 +46,13 @@ def erase(tx: Tx, actor: Actor, contact_id: int) -> None:
     blobs = _conversations(tx, contact_id, request_ids)
     _orders(tx, order_ids)
     _sent(tx, contact_id, request_ids, order_ids)
+    for one in record.identities:
+        account = one.kind.removeprefix("channel:")
+        tx.execute(
+            delete(t.start_source).where(
+                t.start_source.c.channel_id == one.value, t.start_source.c.account == account
+            )
+        )
     tx.execute(delete(t.identity).where(t.identity.c.contact_id == contact_id))
     tx.execute(delete(t.reachability).where(t.reachability.c.contact_id == contact_id))
     tx.execute(

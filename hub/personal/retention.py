@@ -167,6 +167,7 @@ def _effects() -> Iterator[Any]:
         lambda before: and_(t.job.c.state.in_((JobState.DONE, JobState.CANCELLED)), t.job.c.done_at < before),
     )
     yield _rows(t.planned, t.planned.c.at, lambda before: t.planned.c.at < before)
+    yield _rows(t.notice, t.notice.c.id, lambda before: t.notice.c.read_at < before)
 
 
 SWEEPS: Mapping[str, tuple[Any, ...]] = {
@@ -184,6 +185,14 @@ SWEEPS: Mapping[str, tuple[Any, ...]] = {
             t.one_time_link,
             t.one_time_link.c.id,
             lambda before: or_(t.one_time_link.c.expires_at < before, t.one_time_link.c.used_at < before),
+        ),
+        _rows(
+            t.staff_link,
+            t.staff_link.c.id,
+            lambda before: or_(
+                t.staff_link.c.ended_at < before,
+                and_(t.staff_link.c.linked_at.is_(None), t.staff_link.c.expires_at < before),
+            ),
         ),
         _rows(
             t.sign_in_failure, t.sign_in_failure.c.key, lambda before: t.sign_in_failure.c.window_at < before

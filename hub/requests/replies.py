@@ -121,11 +121,12 @@ def reply(tx: Tx, actor: Actor, request_id: int, letter: Letter, writers: Mappin
     row = store.get(tx.conn, request_id)
     contact = contacts.get(tx.conn, row.contact_id)
     way = _choose(ways(tx.conn, contact, writers), letter)
-    subject = letter.subject or _re(row.subject)
+    subject = letter.subject or answer_subject(row.subject)
     return put_out(tx, actor, request_id, contact.row.id, way.account, letter, subject)
 
 
-def _re(subject: str) -> str:
+def answer_subject(subject: str) -> str:
+    """The subject of an answer."""
     return subject if subject[:3].casefold() == "re:" else f"Re: {subject}" if subject else ""
 
 

@@ -18,7 +18,7 @@ from hub.coordination import leases
 from hub.db.database import Database
 from hub.db.tx import Tx
 from hub.kernel.clock import DAY, HOUR
-from hub.runtime.health import put_alarm
+from hub.notices.put import put_alarm
 from hub.sdk.carrier import Carrier
 from hub.sdk.notices import Notice
 
@@ -82,5 +82,5 @@ def _tell(tx: Tx, name: str, texts: Sequence[str]) -> None:
     if known.last_error in texts and known.last_error_at is not None and tx.now - known.last_error_at < DAY:
         return
     accounts.note_error(tx, name, texts[0])
-    put_alarm(tx, "account_notice", account=name)
+    put_alarm(tx, "account_notice", account=name, reason="\n".join(texts)[:MAX_TEXT])
     log.warning("account_notice", account=name, notices=len(texts))

@@ -23,7 +23,7 @@ from hub.accounts.guard import PluginMisbehaved
 from hub.accounts.guarded import Conduct, GuardedChannel, build_guarded
 from hub.accounts.host import AccountHost
 from hub.accounts.store import AccountRecord
-from hub.intake.plan import PLAIN, Route
+from hub.intake.planned import PLAIN, Route
 from hub.kernel.clock import Clock
 from hub.kernel.errors import FieldProblem, HubError
 from hub.kernel.sealing import SecretKey, SecretKeyUnusable, read_key
@@ -43,6 +43,7 @@ TAKEN = (
     "or take that account away on the page Accounts"
 )
 _SHORT = 40
+MAX_SILENCE_HOURS = 720
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class AccountSettings:
     route: Route = PLAIN
     origin: str = accounts.FILE
     version: int = 1
+    silence_hours: float = 0.0
 
 
 @dataclass(slots=True)
@@ -145,7 +147,15 @@ def of_record(
     if one is None:
         one = AccountSettings(record.name, record.kind, record.plugin, record.team, None)
     return AccountSettings(
-        one.name, one.kind, one.plugin, one.team, one.keys, one.route, record.origin, record.version
+        one.name,
+        one.kind,
+        one.plugin,
+        one.team,
+        one.keys,
+        one.route,
+        record.origin,
+        record.version,
+        one.silence_hours,
     )
 
 
@@ -197,6 +207,7 @@ def _read(
     plugin = keys.pop("plugin", None)
     team = keys.pop("team", DEFAULT_TEAM) if section == "channels" else None
     route = _route(where, keys, problems) if section == "channels" else Route()
+    silence_hours = _silence(where, keys, problems) if section == "channels" else 0.0
     if team is not None and team not in teams:
         problems.append(FieldProblem(f"{where}.team", f"there is no [teams.{team}] in the settings"))
     if plugin not in kinds:
@@ -211,11 +222,13 @@ def _read(
         return None
     if len(problems) > before:
         return None
-    return AccountSettings(name, section.removesuffix("s"), plugin, team, model, route)
+    return AccountSettings(
+        name, section.removesuffix("s"), plugin, team, model, route, silence_hours=silence_hours
+    )
 
 
 def _route(where: str, keys: dict[str, Any], problems: list[FieldProblem]) -> Route:
-    """`customer_language` and `skill`, which every channel account may have."""
+    """`customer_language`, `skill` and `staff`, which every channel account may have."""
     found = {}
     for key, name in (("customer_language", "language"), ("skill", "skill")):
         value = keys.pop(key, "")
@@ -223,7 +236,20 @@ def _route(where: str, keys: dict[str, Any], problems: list[FieldProblem]) -> Ro
             problems.append(FieldProblem(f"{where}.{key}", "is a short text, such as uk or wholesale"))
         else:
             found[name] = value
-    return Route(**found)
+    for_staff = keys.pop("staff", False)
+    if not isinstance(for_staff, bool):
+        problems.append(FieldProblem(f"{where}.staff", "is true for the bot of the staff, else false"))
+        for_staff = False
+    return Route(**found, staff=for_staff)
+
+
+def _silence(where: str, keys: dict[str, Any], problems: list[FieldProblem]) -> float:
+    """`silence_hours`: after so long without a delivery people are told; 0 never."""
+    hours = keys.pop("silence_hours", 0)
+    if isinstance(hours, bool) or not isinstance(hours, int | float) or not 0 <= hours <= MAX_SILENCE_HOURS:
+        problems.append(FieldProblem(f"{where}.silence_hours", f"is a number from 0 to {MAX_SILENCE_HOURS}"))
+        return 0.0
+    return float(hours)
 
 
 def build_account(

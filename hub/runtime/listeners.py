@@ -66,7 +66,7 @@ class Listener:
         self._wait_s = wait_s
         self._lease = f"listen:{account}"
         self._owner = secrets.token_hex(8)
-        self._health = AccountHealth(db, account)
+        self._health = AccountHealth(db, account, channel.capabilities.silence_s / 3)
         self._failures = 0
 
     async def run(self) -> None:

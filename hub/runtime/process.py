@@ -22,6 +22,7 @@ from hub.db.engine import open_engine
 from hub.intake.door import Door
 from hub.intake.scribe import Scribe
 from hub.kernel.errors import Unavailable
+from hub.notices.digest import Digests
 from hub.outbox.jobs.port import Runner
 from hub.outbox.runner import OutboxRunner
 from hub.runtime.account_notices import EVERY_S as NOTICES_EVERY_S
@@ -75,6 +76,8 @@ class Process:
         jobs: Runner,
         nightly: Nightly,
         account_notices: AccountNotices,
+        digests: Digests,
+        silence: Silence,
         tick_s: float = 5.0,
         scribe: Scribe | None = None,
         role: Role = Role.ALL,
@@ -97,6 +100,7 @@ class Process:
         self._nightly = nightly
         self._account_notices = account_notices
         self._roster = roster
+        self._digests = digests
         self._silence = silence
         self.timekeeper = Timekeeper(db)
         self._wakeups = None if db.is_sqlite else Wakeups(db)
@@ -142,6 +146,8 @@ class Process:
             ("watch", self._watch.tick, WATCH_EVERY_S),
             ("files", self._files.tick, 1.0),
             ("account_notices", self._account_notices.tick, NOTICES_EVERY_S),
+            ("digests", self._digests.tick, 20.0),
+            ("silence", self._silence.tick, SILENCE_EVERY_S),
             ("replay", self.door.replay_due, 2.0),
             ("jobs", self._jobs.tick, self._jobs.look_s),
             ("nightly", self._nightly.tick, 30.0),

@@ -1,20 +1,17 @@
 """Where the outbox's replies leave through: the channel of the account, under a guard and a time limit.
 
-What a plugin says is believed; what it raises is read by what is certain: Throttled and NotReached mean that
-nothing has left, PermanentFailure that it never will. Whatever else happens during the call leaves it open
-whether the customer has the message, and then a person decides: it is never sent twice by itself.
+Where it stays open whether the customer has the message, a person decides: it is never sent twice by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from hub.accounts import store as accounts
 from hub.contacts import store as contacts
 from hub.db.database import Database
 from hub.db.rows import AttachmentRow, OutboxRow
@@ -23,9 +20,9 @@ from hub.db.tx import Tx
 from hub.intake.blobs import BlobStore
 from hub.outbox.model import OutboxState
 from hub.outbox.runner import payload
-from hub.requests import replies
+from hub.requests import filelinks, replies
+from hub.runtime.sending import send_guarded
 from hub.sdk.channel import Channel
-from hub.sdk.errors import AuthenticationFailed, NotReached, PermanentFailure, Throttled
 from hub.sdk.messages import (
     Later,
     Outgoing,
@@ -35,14 +32,9 @@ from hub.sdk.messages import (
     Sender,
     SendResult,
     Sent,
-    Uncertain,
 )
 
-log = structlog.get_logger("hub.runtime")
-
-SEND_WITHIN_S = 30.0
 SWITCHED_OFF_WAIT_S = 60.0
-LOGIN_WAIT_S = 300.0
 ANSWERED = 20
 _STATE = {OutboxState.DONE: "sent", OutboxState.DEAD: "failed", OutboxState.UNCERTAIN: "uncertain"}
 
@@ -50,7 +42,11 @@ _STATE = {OutboxState.DONE: "sent", OutboxState.DEAD: "failed", OutboxState.UNCE
 class ReplySink:
     """The lane `reply`."""
 
-    def __init__(self, db: Database, channels: Mapping[str, Channel], blobs: BlobStore) -> None:
+    def __init__(
+        self, db: Database, channels: Mapping[str, Channel], blobs: BlobStore, base_url: str = ""
+    ) -> None:
+        """`base_url`: where the world reaches this hub; "" if it does not."""
+        self._base_url = base_url.rstrip("/")
         self._db = db
         self._channels = channels
         self._blobs = blobs
@@ -65,41 +61,33 @@ class ReplySink:
         bodies = await asyncio.to_thread(lambda: [self._blobs.get(f.blob or "") for f in files])
         if any(body is None for body in bodies):
             return Refused("a file of this message is not there any more")
+        urls = await self._urls(channel, files)
         sent_files = tuple(
-            OutgoingFile(name=f.name, media_type=f.media_type, body=body or b"")
+            OutgoingFile(name=f.name, media_type=f.media_type, body=body or b"", url=urls.get(f.id, ""))
             for f, body in zip(files, bodies, strict=True)
         )
-        return await self._call(account, channel, outgoing(sent_files))
+        return await send_guarded(self._db, account, channel, outgoing(sent_files))
 
-    async def _call(self, account: str, channel: Channel, outgoing: Outgoing) -> SendResult:
-        try:
-            async with asyncio.timeout(SEND_WITHIN_S):
-                result: object = await channel.send(outgoing)
-        except Throttled as error:
-            return Later(error.retry_after_s or 0)
-        except NotReached as error:
-            return Later(error.retry_after_s or 0)
-        except PermanentFailure as error:
-            return Refused(error.message)
-        except AuthenticationFailed as error:
-            reason = error.message
-            await self._db.write(lambda tx: accounts.note_error(tx, account, reason))
-            return Later(LOGIN_WAIT_S)
-        except TimeoutError:
-            return Uncertain("the other side did not answer in time")
-        except Exception as error:  # noqa: BLE001 - the guard around a plugin
-            log.error("plugin_raised", account=account, call="send", error=type(error).__name__)
-            return Uncertain(f"the plugin raised {type(error).__name__}")
-        if isinstance(result, Sent | Refused | Later | Uncertain):
-            return result
-        log.error("plugin_returned_nonsense", account=account, call="send", type=type(result).__name__)
-        return Uncertain("the plugin did not say what became of it")
+    async def _urls(self, channel: Channel, files: Sequence[AttachmentRow]) -> Mapping[int, str]:
+        """Public addresses of the files, for a provider that fetches them itself."""
+        if not files or not channel.capabilities.files_by_url or not is_reachable(self._base_url):
+            return {}
+        made = await self._db.write(lambda tx: filelinks.make(tx, [one.id for one in files]))
+        return {
+            one.id: f"{self._base_url}/files/{made[one.id]}/{quote(one.name or 'file', safe='')}"
+            for one in files
+        }
 
     def settled(self, tx: Tx, row: OutboxRow, state: OutboxState, result: SendResult) -> None:
         """Write how it ended into the conversation."""
         provider_id = result.provider_id if isinstance(result, Sent) else ""
         problem = getattr(result, "reason", "") or "it was tried too often"
         replies.settled(tx, int(payload(row)["message_id"]), _STATE[state], provider_id, problem)
+
+
+def is_reachable(base_url: str) -> bool:
+    """Can a provider call this address? (This machine's own serves emulators.)"""
+    return base_url.startswith(("https://", "http://127.0.0.1"))
 
 
 class _Build:

@@ -93,7 +93,8 @@ class Roster:
         self._key = key
         self.channels: Lasting[ChannelAccount] = Lasting()
         self.objects: Lasting[Channel] = Lasting()
-        self.writers: dict[str, Writer] = {}
+        self.writers: dict[str, Writer] = {}  # those that write to customers
+        self.all_writers: dict[str, Writer] = {}
         self.carriers: Lasting[Carrier] = Lasting()
         self.plugin_of: dict[str, str] = {}
         self.off: dict[str, str] = dict(found.off)
@@ -222,7 +223,9 @@ class Roster:
         self.objects[name] = channel
         able = channel.capabilities
         if able.sends:
-            self.writers[name] = Writer(name, able.writes_to, able.sends_first, able.files)
+            self.all_writers[name] = Writer(name, able.writes_to, able.sends_first, able.files)
+            if not one.route.staff:
+                self.writers[name] = self.all_writers[name]
         if self._door is not None:
             self._door.serve(account, changed=one.origin == accounts.WORKSPACE)
         if self._watch is not None:
@@ -239,6 +242,7 @@ class Roster:
         self.channels.take_out(name)
         self.objects.take_out(name)
         self.writers.pop(name, None)
+        self.all_writers.pop(name, None)
         if self._listeners is not None:
             await self._listeners.remove(name)
 

@@ -38,7 +38,10 @@ class Watch:
         self._channels = {n: c for n, c in channels.items() if c.capabilities.registers}
         self._base_url = base_url.rstrip("/")
         self._owner = secrets.token_hex(8)
-        self._health = {name: AccountHealth(db, name) for name in self._channels}
+        self._health = {
+            name: AccountHealth(db, name, one.capabilities.silence_s / 3)
+            for name, one in self._channels.items()
+        }
         self._opened: set[str] = set()
         self._closed: set[str] = set()
 

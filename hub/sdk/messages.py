@@ -144,6 +144,8 @@ class Event:
     task_title   what the task is called in lists; "" = the subject
     reaction_s   within how many seconds of working time somebody has to react; None = as its team says
     group_name   where it was written, if not in private (a group chat, a channel's discussion); "" in private
+    automatic    a program wrote it, or nobody reads what is sent back: it is never acknowledged
+    shared_id    different messages may bear this `message_id` (mail): another text under it is another message
     """
 
     kind: EventKind
@@ -166,6 +168,8 @@ class Event:
     group_name: str = ""
     task_title: str = ""
     reaction_s: int | None = None
+    automatic: bool = False
+    shared_id: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from html import escape
@@ -89,7 +90,8 @@ class _Reading:
             raise PayloadUnreadable("the mail names no sender's address")
         if person.address in self._settings.own:
             return self._own(content)
-        return self._message(person, content)
+        found = self._message(person, content)
+        return replace(found, automatic=author is not Author.PERSON, shared_id=True)
 
     # --- who ----------------------------------------------------------------------------------------------
 

@@ -99,6 +99,9 @@ class Chat(Channel):
             group=given.get("group", ""),
             html=given.get("html", ""),
             full_text=given.get("full_text", ""),
+            source=given.get("source", {}),
+            shared_id=given.get("shared", False),
+            automatic=given.get("automatic", False),
             attachments=tuple(
                 Attachment(name=name, media_type="image/png", ref=f"file:{name}", size=3)
                 for name in given.get("files", ())
