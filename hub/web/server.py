@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from hub.kernel.errors import HubError
-from hub.web import calendar, health, metrics, webhooks
+from hub.web import calendar, health, metrics, public_files, webhooks
 from hub.web.api.routes import api_routes
 from hub.web.context import SERVICES, Services
 from hub.web.metrics import METRICS, Metrics
@@ -75,6 +75,7 @@ def build_web(services: Services) -> web.Application:
     app = build_bare(services)
     app.add_routes(webhooks.routes())
     app.add_routes(calendar.routes())
+    app.add_routes(public_files.routes())
     app.add_routes(api_routes())
     workspace_routes(app)
     return app

@@ -151,7 +151,10 @@ async def make_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         emulator = NovaPoshtaEmulator(SystemClock(), seconds_per_step=3600)
         table: dict[str, Any] = {
             "hub": hub_section,
-            "channels": channels or {"shop-form": {"plugin": "web_form", "team": "sales", "rate_per_minute": 0}},
+            "channels": {
+                "shop-form": {"plugin": "web_form", "team": "sales", "rate_per_minute": 0},
+                **(channels or {}),
+            },
             "carriers": {
                 "nova-poshta": {
                     "plugin": "nova_poshta", "base_url": await emulator.start(), "api_key": "test-key",

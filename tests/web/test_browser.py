@@ -11,13 +11,16 @@ import pytest
 
 from hub.access import store as access
 from hub.access.model import Role, system
-from hub.db.tables import found_waybill, observation, shipment
+from hub.db.tables import found_waybill, observation, outbox, shipment
 from hub.kernel.clock import DAY
+from hub.notices.put import put_alarm, row_of
+from hub.orders import settings as order_settings
 from hub.shipments import joining
 from hub.shipments.links import ensure_link
 from hub.web.workspace.routes import PAGES
 from hub.web.workspace.visit import SESSION_COOKIE
-from tests.web.conftest import WebHub
+from tests.web.conftest import TEST, WebHub
+from tests.web.test_notices import MAIL
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -276,3 +279,67 @@ async def test_numbers_are_added_by_keyboard_and_the_address_is_copied_by_one_cl
     copied = await page.evaluate("navigator.clipboard.readText()")
     assert copied == await page.get_by_label("Tracking page for the customer").input_value()
     assert (await (await web_hub.browser()).get(copied.removeprefix(web_hub.url))).status == 200
+
+
+async def with_notices(made: WebHub) -> tuple[int, dict[str, str]]:
+    """A hub with a staff bot, a mailbox, things that were told and one that could not be delivered."""
+    boss = made.add("Boss", Role.ADMIN)
+    request_id = await made.send_form(
+        name="Ivan", phone="+380671234501", email="ivan@example.com", message="Is it in stock?"
+    )
+
+    def fill(tx: Any) -> None:
+        put_alarm(tx, "account_ill", account="mail", reason="the login is not accepted")
+        row = row_of(tx, "staff_message", "task_assigned", "staff:1:messenger", {}, tx.now)
+        dead = row._replace(state="dead", next_try_at=None, last_error="it was tried too often")
+        tx.insert({outbox: [dead]})
+        for name, text in (("greeting", "Hello, {{ contact.name }}!"), ("due", "{{ order.due }}")):
+            order_settings.save_template(tx, TEST, None, name, "en", text)
+        tx.execute(outbox.update().where(outbox.c.lane == "notice").values(next_try_at=1))
+
+    made.hub.db.write_now(fill)
+    await made.process._outbox.drain("notice")
+    return boss, {
+        "me": "/me", "notices": "/notices", "undelivered": "/undelivered", "texts": f"/requests/{request_id}",
+        "acknowledgements": "/acknowledgements",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", WIDTHS)
+async def test_pages_of_notices_have_no_violation_that_axe_knows(browser, make_hub, scheme):
+    from axe_playwright_python.async_playwright import Axe
+
+    channels = {"crew": {"plugin": "telegram", "token": "1:x", "staff": True}, "mail": MAIL}
+    made = await make_hub(language="en", channels=channels)
+    boss, paths = await with_notices(made)
+    width = WIDTHS[scheme]
+    page = await page_of(browser, made, boss, color_scheme=scheme, viewport={"width": width, "height": 800})
+    found = []
+    for name, path in paths.items():
+        await page.goto(path)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
+        result = await Axe().run(page)
+        found += [(name, one["id"], one["nodes"][0]["html"][:160]) for one in result.response["violations"]]
+    assert found == []
+
+
+async def test_a_ready_text_goes_where_the_cursor_stands_and_the_count_is_live(browser, make_hub):
+    made = await make_hub(language="en", channels={"mail": MAIL})
+    boss, paths = await with_notices(made)
+    page = await page_of(browser, made, boss)
+    await page.goto(paths["texts"])
+    await page.get_by_label("Your message").fill("P.S.")
+    await page.get_by_label("Ready text").select_option("greeting:en")
+    await page.get_by_role("button", name="Put it in").click()
+    assert await page.get_by_label("Your message").input_value() == "P.S.Hello, Ivan!"
+    await page.goto("/notices")
+    before = await page.locator("#bell .unread").inner_text()
+    made.hub.db.write_now(lambda tx: put_alarm(tx, "account_ill", account="form", reason="gone"))
+    made.hub.db.write_now(
+        lambda tx: tx.execute(outbox.update().where(outbox.c.lane == "notice").values(next_try_at=1))
+    )
+    await made.process._outbox.drain("notice")
+    await page.get_by_text("The account form does not work").wait_for(timeout=20_000)
+    await page.wait_for_function(
+        "before => document.querySelector('#bell .unread').innerText !== before", arg=before, timeout=20_000
+    )

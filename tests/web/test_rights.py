@@ -19,6 +19,7 @@ OPEN = {
     "/in/{account}", "/in/{account}/{tail}",  # deliveries: the channel's plugin decides
     f"{PREFIX}/openapi.json", "/api/docs",  # what is in the source anyway
     "/calendar/{secret}.ics",  # the secret is the right
+    "/files/{secret}/{name}",  # the same
     *STATIC,
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hub.web.api import (
     accounts,
+    notices,
     orders,
     parcels,
     people,
@@ -35,6 +36,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *sessions.OPERATIONS,
     *accounts.OPERATIONS,
     *setup.OPERATIONS,
+    *notices.OPERATIONS,
 )
 PREFIX = "/api/v1"
 _DOCUMENT: list[bytes] = []

@@ -19,6 +19,8 @@ HERE = Path(__file__).resolve().parent
 WEB = HERE.parent
 PO = HERE / "uk" / "LC_MESSAGES" / "hub.po"
 MO = PO.with_suffix(".mo")
+SPEAKING = ("notices", "runtime")
+"""Folders beside the web whose texts people read."""
 # t(N_("...")) marks its argument itself; count("one", "many", n) is Words.count
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "N_": None,
@@ -31,7 +33,7 @@ OPTIONS = {"templates/**.html": {"trimmed": "true", "silent": "false", "newstyle
 
 
 def collect() -> Catalog:
-    """Every text of the workspace as it stands in code and templates."""
+    """Every text of the workspace and of notices as it stands in code and templates."""
     found = Catalog(charset="utf-8")
     methods = [
         ("workspace/**.py", "python"),
@@ -39,11 +41,13 @@ def collect() -> Catalog:
         ("i18n.py", "python"),
         ("templates/**.html", "jinja2"),
     ]
-    for name, line, message, comments, context in extract_from_dir(
-        WEB, methods, options_map=OPTIONS, keywords=KEYWORDS
-    ):
-        del line  # line numbers would change the file at every edit
-        found.add(message, None, [(name, 0)], auto_comments=comments, context=context)
+    elsewhere = [(f"{name}/**.py", "python") for name in SPEAKING]
+    for folder, chosen in ((WEB, methods), (WEB.parent, elsewhere)):
+        for name, line, message, comments, context in extract_from_dir(
+            folder, chosen, options_map=OPTIONS, keywords=KEYWORDS
+        ):
+            del line  # line numbers would change the file at every edit
+            found.add(message, None, [(name, 0)], auto_comments=comments, context=context)
     return found
 
 

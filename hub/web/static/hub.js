@@ -48,6 +48,17 @@
     if (news && rows().length > before) news.textContent = news.dataset.says;
   });
 
+  // --- ready texts: into the field where the cursor stands, instead of loading the page anew -------------
+  document.addEventListener("submit", (event) => {
+    const select = event.target.querySelector("select[data-fills]");
+    const text = select && select.selectedOptions[0] && select.selectedOptions[0].dataset.text;
+    const field = text && document.getElementById(select.dataset.fills);
+    if (!field) return;
+    event.preventDefault();
+    field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+  });
+
   // --- keyboard ------------------------------------------------------------------------------------------
   const move = (step) => {
     const all = rows();

@@ -4,7 +4,8 @@ Server-sent events carry ids only, so rights are checked where they always are: 
 One look into the database serves all pages: at every commit of this process or, by PostgreSQL's
 notifications, of another (rings within a tenth of a second become one), and each second for what commands
 wrote. What changed is read from the ledger, whose numbers have no gap within a team, and from the journal, a
-few seconds back over again, because an id made earlier may be committed later.
+few seconds back over again, because an id made earlier may be committed later. Notices to the staff are read in
+the same way.
 
 Pages that were told come all at once. What they all show alike (board and table of tasks) is made once for
 each change and shared; 200 boards cost one reading and 200 short answers.
@@ -23,7 +24,7 @@ from aiohttp import web
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from hub.db.tables import journal, ledger
+from hub.db.tables import journal, ledger, notice
 from hub.kernel.clock import SECOND
 from hub.kernel.errors import HubError, TooMany
 from hub.kernel.ids import first_at
@@ -178,7 +179,9 @@ class Boards:
         since = first_at(self._services.clock.now() - BACK)
         query = select(journal.c.id, journal.c.entity, journal.c.entity_id).where(journal.c.id >= since)
         rows = conn.execute(query.order_by(journal.c.id.desc()).limit(5_000))
-        return {row.id: f"{row.entity}:{row.entity_id}" for row in rows}
+        found = {row.id: f"{row.entity}:{row.entity_id}" for row in rows}
+        told = select(notice.c.id, notice.c.staff_id).where(notice.c.id >= since).limit(5_000)
+        return found | {row.id: f"notice:{row.staff_id}" for row in conn.execute(told)}
 
     def _changes(self, conn: Connection) -> list[str]:
         """Ids of what changed since the last look; called in a reader's thread, one at a time."""

@@ -12,25 +12,30 @@ from sqlalchemy.engine import Connection
 from hub.access import store as access
 from hub.access.model import May
 from hub.db.tx import Tx
-from hub.web.workspace import queries
+from hub.web.workspace import notices, queries
 from hub.web.workspace.queries import PAGE, Listed
 from hub.web.workspace.visit import Visit
 
 
 async def page(visit: Visit) -> web.Response:
     """GET /me"""
-    return await _page(visit)
+    return await show_oneself(visit)
 
 
-async def _page(visit: Visit, address: str = "") -> web.Response:
+async def show_oneself(visit: Visit, status: int = 200, *, address: str = "", code: str = "") -> web.Response:
+    """The page, after a refused form too; what is shown only once is handed over."""
+
     def find(conn: Connection) -> dict[str, Any]:
         return {
+            **notices.choice_context(conn, visit),
             "sessions": access.sessions_of(conn, visit.staff_id, visit.services.clock.now()),
             "feed_since": access.feed_since(conn, visit.staff_id),
         }
 
     operates = visit.actor.may(May.OPERATE)
-    return visit.render("me.html", address=address, operates=operates, **await visit.read(find))
+    return visit.render(
+        "me.html", status, address=address, code=code, operates=operates, **await visit.read(find)
+    )
 
 
 async def make_feed(visit: Visit) -> web.Response:
@@ -40,7 +45,7 @@ async def make_feed(visit: Visit) -> web.Response:
         access.write_audit(tx, visit.actor, "calendar_made", str(visit.staff_id))
         return access.make_feed(tx, visit.staff_id)
 
-    return await _page(visit, f"{visit.origin}/calendar/{await visit.write(make)}.ics")
+    return await show_oneself(visit, address=f"{visit.origin}/calendar/{await visit.write(make)}.ics")
 
 
 async def end_feed(visit: Visit) -> web.Response:

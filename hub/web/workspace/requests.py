@@ -17,6 +17,7 @@ from hub.db.rows import RequestRow, TaskRow
 from hub.kernel.text import clean
 from hub.orders import store as orders
 from hub.orders.model import OrderRow
+from hub.orders.offered import offered
 from hub.orders.stages import Route
 from hub.requests import conversation, replies, store
 from hub.requests.model import UNCHARGED
@@ -112,12 +113,17 @@ def view_of(conn: Connection, request_id: int, visit: Visit) -> RequestView:
     )
 
 
-def talk_of(conn: Connection, request_id: int, writers: Mapping[str, Writer]) -> dict[str, Any]:
+def talk_of(
+    conn: Connection, request_id: int, writers: Mapping[str, Writer], staff_id: int | None
+) -> dict[str, Any]:
     """What the conversation's part of a page needs."""
     row = store.get(conn, request_id)
     found = conversation.said(conn, store.messages(conn, request_id))
     possible: list[Way] = replies.ways(conn, contacts.get(conn, row.contact_id), writers)
-    return {"talk": conversation.albums(found), "ways": possible, "pictures": conversation.PICTURES}
+    return {
+        "talk": conversation.albums(found), "ways": possible, "pictures": conversation.PICTURES,
+        "offered": offered(conn, request_id, staff_id),
+    }  # fmt: skip
 
 
 async def request_page(visit: Visit) -> web.Response:
@@ -130,10 +136,13 @@ async def show_request(visit: Visit, request_id: int, status: int = 200) -> web.
     view = await visit.read(lambda conn: view_of(conn, request_id, visit))
     currency = visit.services.loaded.settings.hub.currency
     writers = visit.services.writers
-    talk = await visit.read(lambda conn: talk_of(conn, request_id, writers))
+    talk = await visit.read(lambda conn: talk_of(conn, request_id, writers, visit.staff_id))
+    chosen = visit.query("template")
+    text = next((one.text for one in talk["offered"] if f"{one.name}:{one.language}" == chosen), "")
     return visit.render(
         "request.html", status, v=view, desk=view.desk, closed_desk=view.closed_desk, people=view.people,
         currency=currency, priorities={key: visit.words.t(title) for key, title in labels.PRIORITY.items()}, **talk,
+        chosen=chosen, chosen_text=text,
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from hub.db.tx import Tx
 from hub.kernel import text
 from hub.kernel.errors import AccessDenied, InputRejected, NotFound
 from hub.kernel.ids import parse_id
+from hub.notices import store as notices
 from hub.web.context import SERVICES, Services, client_address
 from hub.web.i18n import N_, choose
 from hub.web.workspace import render
@@ -43,8 +44,9 @@ FOREIGN = N_("this form came from another site and was not accepted")
 class Visit:
     """What a page's handler gets."""
 
-    def __init__(self, request: web.Request, signed: SignedIn | None) -> None:
+    def __init__(self, request: web.Request, signed: SignedIn | None, unread: int = 0) -> None:
         self.request = request
+        self.unread = unread
         self.services: Services = request.app[SERVICES]
         self.signed = signed
         hub = self.services.loaded.settings.hub
@@ -161,6 +163,7 @@ class Visit:
             "me": self.signed,
             "leads": self.leads,
             "operates": self.signed is not None and self.signed.actor.may(May.OPERATE),
+            "unread": self.unread,
             "csrf": self.csrf,
             "demo": self.services.demo,
             "path": path,
@@ -211,11 +214,17 @@ async def open_visit(request: web.Request) -> Visit:
     """Find the session of a call."""
     services = request.app[SERVICES]
     token = request.cookies.get(SESSION_COOKIE, "")
-    signed = None
-    if 20 <= len(token) <= 100:
-        now = services.clock.now()
-        signed = await services.db.read(lambda conn: access.find_session(conn, token, now))
-    return Visit(request, signed)
+    if not 20 <= len(token) <= 100:
+        return Visit(request, None)
+    now = services.clock.now()
+
+    def find(conn: Connection) -> tuple[SignedIn | None, int]:
+        signed = access.find_session(conn, token, now)
+        staff_id = signed.actor.staff_id if signed is not None else None
+        return signed, notices.unread(conn, staff_id) if staff_id is not None else 0
+
+    signed, unread = await services.db.read(find)
+    return Visit(request, signed, unread)
 
 
 def bound(page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
