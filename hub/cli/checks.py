@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from hub.accounts import secrets
 from hub.accounts import store as accounts
 from hub.app import database_url
+from hub.cli.integrity import counters
 from hub.db import schema
 from hub.db.engine import open_engine, sqlite_file
 from hub.db.errors import describe
@@ -80,7 +81,7 @@ def run_checks(loaded: Loaded) -> list[Row]:
     if database["result"] == "ok":
         with _reading(loaded) as connection:
             read_kept(connection, found, plugins, clock, key)
-            seeds = [*_routes(connection), *_teams(connection, loaded)]
+            seeds = [*_routes(connection), *_teams(connection, loaded), *_counters(connection)]
             stored = [] if key_row is not None else list(_stored_secrets(connection, key))
             paused = {
                 one.name for one in accounts.everything(connection) if one.state == accounts.State.PAUSED
@@ -164,6 +165,12 @@ def _teams(connection: Connection, loaded: Loaded) -> Iterator[Row]:
             if kept != value:
                 detail = f"{kept!r} in the database, which rules; {value!r} in the file"
                 yield row(f"teams.{name}.{key}", "note", detail)
+
+
+def _counters(connection: Connection) -> Iterator[Row]:
+    """offered = stored + repeated + rejected, by account."""
+    for found in counters(connection):
+        yield row("counters", "wrong", f"{found['detail']}: run `hub db check`")
 
 
 def _secret_key(loaded: Loaded, key: SecretKey | None) -> Row:

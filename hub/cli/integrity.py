@@ -49,7 +49,27 @@ _ORPHANS = {
 
 def findings(conn: Connection) -> list[dict[str, Any]]:
     """One row for each thing that is wrong; none when all is well."""
-    return [*_orphans(conn), *_ledgers(conn), *_sets(conn), *_journals(conn), *_payments(conn)]
+    return [
+        *_orphans(conn), *counters(conn), *_ledgers(conn), *_sets(conn), *_journals(conn), *_payments(conn),
+    ]  # fmt: skip
+
+
+_COUNTERS = """
+    SELECT a.name, a.stored, a.repeated, count(d.id) AS there, coalesce(sum(d.repeats), 0) AS again
+    FROM account a LEFT JOIN delivery d ON d.account = a.name
+    GROUP BY a.name, a.stored, a.repeated ORDER BY a.name
+"""
+
+
+def counters(conn: Connection) -> Iterator[dict[str, Any]]:
+    """offered = stored + repeated + rejected: the first two are what the deliveries themselves say."""
+    for row in conn.execute(text(_COUNTERS)):
+        if (row.stored, row.repeated) != (row.there, row.again):
+            told = f"stored {row.stored}, repeated {row.repeated}"
+            yield _finding(
+                "counters differ from deliveries",
+                f"account {row.name}: {told}; there are {row.there} and {row.again}",
+            )
 
 
 def _finding(what: str, detail: str) -> dict[str, Any]:

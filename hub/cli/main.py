@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hub import __version__
+from hub.cli.channels import COMMANDS as CHANNELS
 from hub.cli.doctor import COMMANDS as DOCTOR
 from hub.cli.emulate import COMMANDS as EMULATE
 from hub.cli.exporting import COMMANDS as EXPORTING
@@ -34,5 +35,6 @@ for command in (
     *EXPORTING,
     *FAIRNESS,
     *DOCTOR,
+    *CHANNELS,
 ):
     main.add_command(command)

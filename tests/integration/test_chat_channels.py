@@ -4,7 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from hub.app import CLI
+from hub.requests.replies import Letter, NewFile, Writer
+from hub.requests.replies import reply as reply_to
+from hub.runtime.replies import ReplySink
 from hub.testing.emulators.telegram import TelegramEmulator
 from hub.testing.emulators.viber import ViberEmulator
 from tests.integration.hubs import Running, running, until
@@ -99,3 +104,37 @@ async def test_a_viber_customer_asks_is_answered_and_sees_it(hub: Running, viber
     assert viber.sent[0]["text"] == "Так, 625 грн"
     await viber.settle()
     await until(lambda: hub.rows("select id from message where body = 'Так, 625 грн' and state = 'seen'"))
+
+
+async def test_a_file_to_viber_is_fetched_from_an_address_that_nobody_guesses_and_that_ends(
+    hub: Running, viber: ViberEmulator
+):
+    sink = hub.process._outbox._sinks["reply"]
+    assert isinstance(sink, ReplySink)
+    sink._base_url = hub.base  # the port is known only now
+    await hub.process.door.accounts["shop-viber"].channel.open_webhook(f"{hub.base}/in/shop-viber")
+    customer = viber.add_customer()
+    await viber.open_chat(customer)
+    await viber.say(customer, "Надішліть рахунок")
+    ((request_id,),) = await until(lambda: hub.rows("select id from request"))
+    blob = hub.process.door.blobs.put(b"%PDF-1.4 rahunok")
+    letter = Letter(text="Ось рахунок", files=[NewFile("рахунок 5.pdf", "application/pdf", 16, blob)])
+    writers = {"shop-viber": Writer("shop-viber", "channel_id", first=False, files=10**6)}
+    hub.hub.db.write_now(lambda tx: reply_to(tx, CLI, request_id, letter, writers))
+    await until(lambda: viber.fetched)
+    ((url, got),) = viber.fetched.items()
+    assert got == (200, "application/octet-stream", b"%PDF-1.4 rahunok")
+    assert url.endswith("/%D1%80%D0%B0%D1%85%D1%83%D0%BD%D0%BE%D0%BA%205.pdf")
+    async with hub.http.get(url) as answer:
+        told = {
+            name: answer.headers[name]
+            for name in ("X-Robots-Tag", "Content-Disposition", "Content-Security-Policy")
+        }
+    assert "noindex" in told["X-Robots-Tag"]
+    assert told["Content-Disposition"].startswith("attachment;")
+    assert "sandbox" in told["Content-Security-Policy"]
+    wrong = url.replace("/files/", "/files/x", 1)
+    hub.hub.db.write_now(lambda tx: tx.execute(text("update file_link set expires_at = 1")))
+    for address in (wrong, url):
+        async with hub.http.get(address) as answer:
+            assert answer.status == 404

@@ -98,6 +98,7 @@ class ViberEmulator:
     receipts   marks that follow each message that is taken
     hang_s     how long the fault "timeout" keeps a call waiting
     sent       the `send_message` calls that were taken, oldest first
+    fetched    files of them that lie on this machine, as Viber got them: (status, media type, bytes) by address
     calls      names of all calls
     webhook    where callbacks go; "" for nowhere
     base_url   where it listens
@@ -113,6 +114,7 @@ class ViberEmulator:
     base_url: str = ""
     event_types: tuple[str, ...] = _EVENTS
     sent: list[dict[str, Any]] = field(default_factory=list)
+    fetched: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     customers: dict[str, Customer] = field(default_factory=dict)
     _port: Port = field(default_factory=Port)
@@ -362,10 +364,19 @@ class ViberEmulator:
         customer = self.customers[told["receiver"]]
         customer.tracking_data = told.get("tracking_data", "")
         self.sent.append({**told, "message_token": token})
+        media = str(told.get("media", ""))
+        if media.startswith("http://127.0.0.1"):  # never the open Internet
+            self._later(self._fetch(media))
         marks = [mark for mark in self.receipts if mark in self.event_types]
         if marks and self.webhook:
             self._later(self._marks(customer, token, marks))
         return _answer(0, message_token=token, billing_status=1)
+
+    async def _fetch(self, url: str) -> None:
+        """Viber takes files from the sender's address, soon after the call."""
+        assert self._session is not None
+        async with self._session.get(url, allow_redirects=False) as answer:
+            self.fetched[url] = (answer.status, answer.content_type, await answer.read())
 
     async def _marks(self, customer: Customer, token: int, marks: Sequence[str]) -> None:
         for mark in marks:
