@@ -38,6 +38,8 @@ NOT_SHOWN = {
     "/files/{id}",
     "/messages/{id}/html",
     "/shipments/export",
+    "/notices/{id}",
+    "/notices/bell",
 }  # a stream; files; what others wrote
 COMPLAINTS: list[str] = []
 WIDTHS = {"light": 1280, "dark": 375}
