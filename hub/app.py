@@ -62,9 +62,9 @@ from hub.outbox.runner import OutboxRunner, Sink
 from hub.personal.erasure import DROP_FILES, drop_files
 from hub.personal.retention import KIND as RETENTION
 from hub.personal.retention import Retention
-from hub.requests.replies import LANE
+from hub.requests.replies import LANE, Writer
 from hub.runtime.account_notices import AccountNotices
-from hub.runtime.building import DEFAULT_TEAM, Accounts, read_accounts, read_kept, secret_key
+from hub.runtime.building import DEFAULT_TEAM, Accounts, AccountSettings, read_accounts, read_kept, secret_key
 from hub.runtime.files import Files
 from hub.runtime.listeners import Listeners
 from hub.runtime.nightly import Nightly
@@ -319,9 +319,7 @@ def build_process(
 
     staff_side = staff_accounts(hub.accounts.settings, roster.all_writers)
     base_url = settings.hub.base_url
-    staff_messages = StaffMessages(
-        hub.db, roster.objects, staff_side, speak, settings.hub.language, base_url
-    )
+    staff_messages = StaffMessages(hub.db, roster.objects, staff_side, speak, settings.hub.language, base_url)
     sinks: dict[str, Sink] = {
         "notice": NoticeSink(zone),
         MESSAGE: staff_messages,

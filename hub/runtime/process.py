@@ -82,7 +82,6 @@ class Process:
         scribe: Scribe | None = None,
         role: Role = Role.ALL,
         roster: Roster | None = None,
-        silence: Silence | None = None,
     ) -> None:
         self._db = db
         self._scribe = scribe
@@ -153,7 +152,6 @@ class Process:
             ("nightly", self._nightly.tick, 30.0),
             ("poll", self._poller.tick, self._tick_s),
             ("lists", self._poller.lists.tick, self._tick_s),
-            *([] if self._silence is None else [("silence", self._silence.tick, SILENCE_EVERY_S)]),
         ]
 
     def begin_stop(self) -> None:
