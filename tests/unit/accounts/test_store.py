@@ -1,16 +1,9 @@
 """What switches an account off stays; what the hub itself stopped is tried again at the next start."""
 
-from typing import cast
-
 import pytest
 
-from hub.access.model import Role
 from hub.accounts import store
 from hub.accounts.store import AccountOff, Configured, State
-from hub.db import tables
-from hub.kernel.clock import SECOND
-from hub.runtime.silence import Silence
-from hub.sdk import Channel
 
 SHOP = Configured("shop", "channel", "telegram", "sales")
 OFF = Configured("shop", "channel", "telegram", "sales", "its plugin cannot be imported")
@@ -81,29 +74,3 @@ def test_what_is_gone_from_the_file_cannot_be_resumed(tx):
         tx.write(store.pause, "channel", "shop", "")
     tx.write(store.sync, [SHOP])
     assert state(tx).state == State.ACTIVE
-
-
-class Pulled:
-    """As much of a channel as silence asks about."""
-
-    class capabilities:  # noqa: N801 - an attribute of the channel
-        pulls, registers, silence_s = True, False, 60.0
-
-
-async def test_silence_past_its_limit_is_told_once_until_it_answers_again(tx):
-    tx.worker("Boss", role=Role.ADMIN)
-    silence = Silence(tx.db, {"shop": cast("Channel", Pulled)})
-
-    async def told(after_s):
-        tx.clock.move(after_s * SECOND)
-        await silence.tick()
-        return len(tx.rows(tables.outbox, tables.outbox.c.kind == "account_ill"))
-
-    tx.write(store.note_ok, "shop")
-    assert [await told(40), await told(40), await told(40)] == [0, 1, 1]
-    assert "not answered for 60 seconds" in state(tx).last_error
-    tx.write(store.note_ok, "shop")
-    assert [await told(40), await told(40)] == [1, 2]
-    tx.write(store.note_ok, "shop")
-    tx.write(store.pause, "channel", "shop", "on leave")
-    assert await told(500) == 2  # switched off is no silence
