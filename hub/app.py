@@ -47,7 +47,6 @@ from hub.loader import Plugins, load_plugins
 from hub.notices.acknowledgement import AcknowledgementSink
 from hub.notices.bot import BotSink
 from hub.notices.digest import Digests
-from hub.notices.model import StaffAccounts
 from hub.notices.put import ANSWER, MESSAGE, alarm_of_dead
 from hub.notices.sink import NoticeSink
 from hub.orders import routes
@@ -62,9 +61,9 @@ from hub.outbox.runner import OutboxRunner, Sink
 from hub.personal.erasure import DROP_FILES, drop_files
 from hub.personal.retention import KIND as RETENTION
 from hub.personal.retention import Retention
-from hub.requests.replies import LANE, Writer
+from hub.requests.replies import LANE
 from hub.runtime.account_notices import AccountNotices
-from hub.runtime.building import DEFAULT_TEAM, Accounts, AccountSettings, read_accounts, read_kept, secret_key
+from hub.runtime.building import DEFAULT_TEAM, Accounts, read_accounts, read_kept, secret_key
 from hub.runtime.files import Files
 from hub.runtime.listeners import Listeners
 from hub.runtime.nightly import Nightly
@@ -317,9 +316,8 @@ def build_process(
     def speak(language: str) -> Words:
         return Words(language, zone, hub.clock.now())
 
-    staff_side = staff_accounts(hub.accounts.settings, roster.all_writers)
     base_url = settings.hub.base_url
-    staff_messages = StaffMessages(hub.db, roster.objects, staff_side, speak, settings.hub.language, base_url)
+    staff_messages = StaffMessages(hub.db, roster.objects, roster, speak, settings.hub.language, base_url)
     sinks: dict[str, Sink] = {
         "notice": NoticeSink(zone),
         MESSAGE: staff_messages,
@@ -348,7 +346,7 @@ def build_process(
         hub.key,
         roster,
         hub.plugins,
-        staff_side,
+        roster,
     )
     retention = Retention(hub.db, blobs, settings.retention)
     handlers: dict[str, Handler] = {
@@ -373,9 +371,7 @@ def build_process(
         nightly=Nightly(hub.db, pace.zone, {RETENTION: RETENTION_AT}),
         account_notices=AccountNotices(hub.db, roster.carriers, settings.hub.language),
         digests=Digests(hub.db, zone),
-        silence=Silence(
-            hub.db, roster.objects, {one.name: one.silence_hours for one in hub.accounts.settings}
-        ),
+        silence=Silence(hub.db, roster.objects, roster.silence_hours),
         tick_s=1.0 if speed > 1 else 5.0,
         scribe=scribe,
         role=role,
@@ -390,13 +386,6 @@ def _jobs(db: Database, handlers: Mapping[str, Handler]) -> Runner:
     from hub.outbox.jobs.distributed import Distributed  # noqa: PLC0415 - comes with the extra [postgres]
 
     return Distributed(db, handlers)
-
-
-def staff_accounts(found: Iterable[AccountSettings], writers: Mapping[str, Writer]) -> StaffAccounts:
-    """Who writes to the staff: the bot that is theirs, and the first account by name that sends mail."""
-    bots = [one.name for one in found if one.route.staff and one.name in writers]
-    mails = sorted(name for name, one in writers.items() if one.writes_to == "email")
-    return StaffAccounts(next(iter(bots), ""), next(iter(mails), ""))
 
 
 CLI = system("cli")

@@ -94,7 +94,8 @@ class Roster:
         self.channels: Lasting[ChannelAccount] = Lasting()
         self.objects: Lasting[Channel] = Lasting()
         self.writers: dict[str, Writer] = {}  # those that write to customers
-        self.all_writers: dict[str, Writer] = {}
+        self.bots: set[str] = set()
+        self.silence_hours: dict[str, float] = {}
         self.carriers: Lasting[Carrier] = Lasting()
         self.plugin_of: dict[str, str] = {}
         self.off: dict[str, str] = dict(found.off)
@@ -222,10 +223,12 @@ class Roster:
         self.channels[name] = account
         self.objects[name] = channel
         able = channel.capabilities
-        if able.sends:
-            self.all_writers[name] = Writer(name, able.writes_to, able.sends_first, able.files)
-            if not one.route.staff:
-                self.writers[name] = self.all_writers[name]
+        if one.silence_hours:
+            self.silence_hours[name] = one.silence_hours
+        if able.sends and one.route.staff:
+            self.bots.add(name)  # the staff's own: customers are never written to through it
+        elif able.sends:
+            self.writers[name] = Writer(name, able.writes_to, able.sends_first, able.files)
         if self._door is not None:
             self._door.serve(account, changed=one.origin == accounts.WORKSPACE)
         if self._watch is not None:
@@ -242,9 +245,22 @@ class Roster:
         self.channels.take_out(name)
         self.objects.take_out(name)
         self.writers.pop(name, None)
-        self.all_writers.pop(name, None)
+        self.bots.discard(name)
+        self.silence_hours.pop(name, None)
         if self._listeners is not None:
             await self._listeners.remove(name)
+
+    # --- who writes to the staff ---------------------------------------------------------------------
+
+    @property
+    def bot(self) -> str:
+        """The bot of the staff; the first by name."""
+        return min(self.bots, default="")
+
+    @property
+    def mail(self) -> str:
+        """The account that mails notices: the first by name that sends mail."""
+        return min((name for name, one in self.writers.items() if one.writes_to == "email"), default="")
 
     # --- trying one ----------------------------------------------------------------------------------
 
