@@ -191,7 +191,7 @@ async def test_on_a_telephone_one_menu_leads_to_every_page(browser, web_hub, scr
     await page.get_by_text("Menu").focus()
     await page.keyboard.press("Enter")
     links = page.get_by_role("navigation", name="Pages").get_by_role("link")
-    assert await links.all_inner_texts() == ["My day", "All tasks", "Orders", "People", "Evenness"]
+    assert await links.all_inner_texts() == ["My day", "All tasks", "Orders", "Parcels", "People", "Evenness"]
     for box in [await link.bounding_box() for link in await links.all()]:
         assert box is not None
         assert box["x"] >= 0
