@@ -6,7 +6,7 @@
 SHELL := /bin/sh
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTEST_ARGS ?= -n 2 --dist loadgroup -q
+PYTEST_ARGS ?= -n 3 --dist loadgroup -q
 LOCK_ARGS ?=
 
 # The first interpreter that starts (a version manager's shim may not), is new enough and can make environments.
@@ -33,7 +33,7 @@ demo: $(VENV)/.run
 env: $(VENV)/.dev
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff check .
