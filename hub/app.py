@@ -15,10 +15,9 @@ from datetime import time
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from aiohttp import web
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL, Connection
 
@@ -79,9 +78,9 @@ from hub.shipments.notices import CustomerNotices
 from hub.shipments.poller import Poller
 from hub.shipments.service import Pace
 from hub.staff import store as staff
-from hub.web.context import Lifecycle, Services, parse_networks
-from hub.web.server import build_bare, build_web
-from hub.web.workspace.words import Words
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 RETENTION_AT = time(3, 30)
 
@@ -303,6 +302,10 @@ def build_process(
     role: Role = Role.ALL,
 ) -> tuple[Process, web.Application]:
     """Everything that `hub serve` runs; a worker answers only how it is."""
+    # The pages are a third of what there is to import; commands do without.
+    from hub.web.context import Lifecycle, Services, parse_networks  # noqa: PLC0415
+    from hub.web.server import build_bare, build_web  # noqa: PLC0415
+
     settings = hub.loaded.settings
     roster = Roster(hub.db, hub.loaded, hub.plugins, hub.accounts, hub.key)
     blobs = blob_store(hub.loaded)
@@ -313,21 +316,7 @@ def build_process(
     pace = Pace(zone, speed)
     poller = Poller(hub.db, roster.carriers, pace, _notices(hub, zone))
 
-    def speak(language: str) -> Words:
-        return Words(language, zone, hub.clock.now())
-
-    base_url = settings.hub.base_url
-    staff_messages = StaffMessages(hub.db, roster.objects, roster, speak, settings.hub.language, base_url)
-    sinks: dict[str, Sink] = {
-        "notice": NoticeSink(zone),
-        MESSAGE: staff_messages,
-        ANSWER: staff_messages,
-        BOT: BotSink(roster.writers, speak, zone, settings.hub.language),
-        ACKNOWLEDGEMENT: AcknowledgementSink(roster.writers, speak, settings.hub.language),
-        "webhook": WebhookSink(hub.db, private=settings.web.webhooks_private, key=hub.key),
-        LANE: ReplySink(hub.db, roster.objects, blobs, base_url),
-        ORDER_MESSAGE: OrderMessages(roster.writers),
-    }
+    sinks = _sinks(hub, roster, blobs, zone)
     runner = OutboxRunner(hub.db, sinks, secrets.token_hex(8), alarm_of_dead)
     life = Lifecycle()
     services = Services(
@@ -348,11 +337,6 @@ def build_process(
         hub.plugins,
         roster,
     )
-    retention = Retention(hub.db, blobs, settings.retention)
-    handlers: dict[str, Handler] = {
-        RETENTION: lambda _job: retention.run(),
-        DROP_FILES: partial(drop_files, hub.db, blobs),
-    }
     listeners = Listeners(hub.db, door, roster.objects)
     watch = Watch(hub.db, roster.objects, settings.hub.base_url)
     roster.serve_with(door, listeners, watch)
@@ -367,7 +351,7 @@ def build_process(
         watch=watch,
         files=Files(hub.db, roster.objects, blobs),
         roster=roster,
-        jobs=_jobs(hub.db, handlers),
+        jobs=_jobs(hub.db, _handlers(hub, blobs)),
         nightly=Nightly(hub.db, pace.zone, {RETENTION: RETENTION_AT}),
         account_notices=AccountNotices(hub.db, roster.carriers, settings.hub.language),
         digests=Digests(hub.db, zone),
@@ -377,6 +361,38 @@ def build_process(
         role=role,
     )
     return process, build_bare(services) if role is Role.WORKER else build_web(services)
+
+
+def _sinks(hub: Hub, roster: Roster, blobs: BlobStore, zone: ZoneInfo) -> dict[str, Sink]:
+    """Where each lane of the outbox leads to."""
+    from hub.web.workspace.words import Words  # noqa: PLC0415 - see build_process
+
+    settings = hub.loaded.settings
+    language, base_url = settings.hub.language, settings.hub.base_url
+
+    def speak(language: str) -> Words:
+        return Words(language, zone, hub.clock.now())
+
+    staff_messages = StaffMessages(hub.db, roster.objects, roster, speak, language, base_url)
+    return {
+        "notice": NoticeSink(zone),
+        MESSAGE: staff_messages,
+        ANSWER: staff_messages,
+        BOT: BotSink(roster.writers, speak, zone, language),
+        ACKNOWLEDGEMENT: AcknowledgementSink(roster.writers, speak, language),
+        "webhook": WebhookSink(hub.db, private=settings.web.webhooks_private, key=hub.key),
+        LANE: ReplySink(hub.db, roster.objects, blobs, base_url),
+        ORDER_MESSAGE: OrderMessages(roster.writers),
+    }
+
+
+def _handlers(hub: Hub, blobs: BlobStore) -> dict[str, Handler]:
+    """Who does which kind of job."""
+    retention = Retention(hub.db, blobs, hub.loaded.settings.retention)
+    return {
+        RETENTION: lambda _job: retention.run(),
+        DROP_FILES: partial(drop_files, hub.db, blobs),
+    }
 
 
 def _jobs(db: Database, handlers: Mapping[str, Handler]) -> Runner:

@@ -38,7 +38,6 @@ from hub.staff import store as staff
 from hub.web.workspace.account_words import DETAIL, RESULT, RESULTS, WHAT
 from hub.web.workspace.words import Words
 
-CLOSE_WITHIN_S = 3.0
 OPEN_AGAIN = "put the old secret key back (HUB_SECRET_KEY_OLD), or enter them anew"
 Row = dict[str, Any]
 
@@ -218,10 +217,6 @@ async def _try_all(found: Accounts, paused: set[str]) -> list[Row]:
     try:
         return list(await asyncio.gather(*(_try(one, found, paused) for one in found.settings)))
     finally:
-        for channel in found.channels.values():
-            with suppress(Exception):  # the guard around a plugin: it was only tried
-                async with asyncio.timeout(CLOSE_WITHIN_S):
-                    await channel.close()
         await found.close()
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -29,7 +29,7 @@ from hub.intake.parser import ChannelAccount
 from hub.kernel.sealing import SecretKey
 from hub.loader import Plugins
 from hub.requests.replies import Writer
-from hub.runtime.building import Accounts, AccountSettings, build_account, of_record
+from hub.runtime.building import Accounts, AccountSettings, build_account, let_go, of_record
 from hub.runtime.listeners import Listeners
 from hub.runtime.watch import Watch
 from hub.sdk.carrier import Carrier
@@ -103,6 +103,7 @@ class Roster:
         self._hosts = {host.account: host for host in found.hosts}
         self._serving: dict[str, int] = {}
         self._busy = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
         self._door: Door | None = None
         self._listeners: Listeners | None = None
         self._watch: Watch | None = None
@@ -177,7 +178,9 @@ class Roster:
             host.store.attach(self._db, self._key)
             for conduct in found.conducts:
                 conduct.attach(self._db)
-            self._close_later(self._hosts.get(name))
+            self._close_later(
+                self._found.channels.get(name) or self._found.carriers.get(name), self._hosts.get(name)
+            )
             self._hosts[name] = host
             self._found.hosts.append(host)
         self._found.off.pop(name, None)
@@ -202,12 +205,20 @@ class Roster:
         else:
             self.off.pop(record.name, None)
 
-    def _close_later(self, host: AccountHost | None) -> None:
+    def _close_later(self, one: Channel | Carrier | None, host: AccountHost | None) -> None:
+        """What was replaced is let go once no call can be under way with it."""
         if host is None:
             return
-        close: Callable[[], Awaitable[None]] = host.http.close
-        loop = asyncio.get_running_loop()
-        loop.call_later(CLOSE_AFTER_S, lambda: asyncio.ensure_future(close()))
+
+        async def close() -> None:
+            await asyncio.sleep(CLOSE_AFTER_S)
+            if one is not None:
+                await let_go(one)
+            await host.http.close()
+
+        task = asyncio.create_task(close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def _enter(self, one: AccountSettings) -> None:
         """Serve it, for everybody here."""
