@@ -6,7 +6,8 @@ at once and removes the folder, so that nothing is left behind. It runs in a ses
 of Ctrl-C.
 
 PostgreSQL refuses to run as root, so under root the shell and all below it run as `postgres` or `nobody`.
-fsync stays on, as in production: the crash tests rely on it. Only making the cluster skips it.
+fsync is off: it guards against a power cut, which no test plays, and dropping a database costs a tenth without it.
+What a server or a client that is killed had written stays with the operating system either way.
 """
 
 import contextlib
@@ -37,7 +38,8 @@ cd "$root" || exit 1
         --username="$user" --pgdata="$root/pgdata" >"$root/log" 2>&1 &&
     "$bin/postgres" -D "$root/pgdata" -p "$port" \
         -c listen_addresses=127.0.0.1 -c unix_socket_directories="$root" \
-        -c max_connections=60 -c shared_buffers=64MB -c timezone=UTC -c log_timezone=UTC \
+        -c fsync=off -c full_page_writes=off -c max_connections=60 -c shared_buffers=64MB \
+        -c timezone=UTC -c log_timezone=UTC \
         -c log_checkpoints=off -c log_min_messages=error >>"$root/log" 2>&1
     touch "$root/exited"
 } </dev/null &

@@ -18,7 +18,6 @@ from sqlalchemy.engine import Connection
 
 from hub.accounts import secrets
 from hub.accounts import store as accounts
-from hub.app import database_url
 from hub.cli.integrity import counters
 from hub.db import schema
 from hub.db.engine import open_engine, sqlite_file
@@ -27,6 +26,7 @@ from hub.kernel.clock import SystemClock
 from hub.kernel.errors import SettingsRejected
 from hub.kernel.sealing import ENVIRONMENT, SecretKey, SecretKeyUnusable
 from hub.loader import Plugins, load_plugins
+from hub.opening import database_url
 from hub.orders import routes
 from hub.orders import store as orders
 from hub.orders.stages import parse

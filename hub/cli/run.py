@@ -14,9 +14,10 @@ import structlog
 from aiohttp import web
 
 from hub.access.store import make_link
-from hub.app import Hub, begin_scribe, build_process, fork_scribe, link_address, open_hub, refuse_role
+from hub.app import Hub, begin_scribe, build_process, fork_scribe, open_hub, refuse_role
 from hub.cli.frame import fail
 from hub.intake.scribe import Scribe
+from hub.opening import link_address
 from hub.runtime.process import Role
 from hub.staff import store as staff
 

@@ -34,12 +34,11 @@ from hub.sdk.carrier import Carrier
 from hub.sdk.channel import Channel
 from hub.sdk.errors import PluginError
 from hub.sdk.errors import SettingsRejected as PluginSettingsRejected
-from hub.settings import Loaded, problems_of
+from hub.settings import DEFAULT_TEAM, Loaded, problems_of
 from hub.staff import store as staff
 
 log = structlog.get_logger("hub.accounts")
 
-DEFAULT_TEAM = "sales"
 TAKEN = (
     "this name belongs to an account made in the workspace: choose another one, "
     "or take that account away on the page Accounts"
