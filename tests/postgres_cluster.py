@@ -118,7 +118,8 @@ class Cluster:
     def create_database(self, *, template: str | None = None, name: str | None = None) -> str:
         """Make an empty database, or a copy of `template` (nobody may be connected to it); gives its name."""
         name = name or f"test_{next(self.numbers)}"
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        # Copying the files costs half of what writing them to the log does, as long as nobody waits for the disk.
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
         with self.connect() as connection:
             connection.execute(
                 statement.format(sql.Identifier(name), sql.Identifier(template or "template1"))
