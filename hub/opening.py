@@ -20,6 +20,7 @@ from hub.coordination.nodes import NodeLease, acquire_node, release_node
 from hub.db import schema
 from hub.db.database import Database
 from hub.db.engine import open_engine, parse_url
+from hub.db.locks import FURNISH, alone
 from hub.db.tx import Tx
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.errors import Unavailable
@@ -84,6 +85,7 @@ def opened_ground(loaded: Loaded) -> Iterator[Ground]:
 
 def furnish(tx: Tx, loaded: Loaded) -> None:
     """Make what is missing: teams with their heads, the routes of orders."""
+    alone(tx, FURNISH)
     sections = {DEFAULT_TEAM: None, **dict(loaded.settings.teams)}
     known = {team.name for team in staff.teams(tx.conn)}
     for name, section in sections.items():

@@ -116,10 +116,14 @@ def postgres_template() -> str | None:
 
 @pytest.fixture
 def postgres_url(postgres_cluster: "Cluster", postgres_template: str | None) -> Iterator[str]:
-    """postgresql+psycopg://... of a fresh database, dropped afterwards with its connections."""
+    """postgresql+psycopg://... of a fresh database, dropped when the next one is asked for.
+
+    Not at once: a hub that another fixture stops later would meet a database that went away, and waits for it.
+    """
+    postgres_cluster.drop_finished()
     name = postgres_cluster.create_database(template=postgres_template)
     yield postgres_cluster.url(name)
-    postgres_cluster.drop_database(name)
+    postgres_cluster.finished.append(name)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -100,6 +100,7 @@ class Cluster:
     folder: Path
     binaries: Path
     numbers: Iterator[int] = dataclasses.field(default_factory=itertools.count, repr=False)
+    finished: list[str] = dataclasses.field(default_factory=list, repr=False)
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
@@ -132,6 +133,11 @@ class Cluster:
             connection.execute(
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
             )
+
+    def drop_finished(self) -> None:
+        """Drop what tests before have left in `finished`."""
+        while self.finished:
+            self.drop_database(self.finished.pop())
 
     def log(self) -> str:
         return read_log(self.folder)

@@ -16,12 +16,14 @@ from aiohttp import web
 from hub.access.store import make_link
 from hub.app import Hub, begin_scribe, build_process, fork_scribe, open_hub, refuse_role
 from hub.cli.frame import fail
+from hub.db.locks import FURNISH, alone
 from hub.intake.scribe import Scribe
 from hub.opening import link_address
 from hub.runtime.process import Role
 from hub.staff import store as staff
 
 if TYPE_CHECKING:
+    from hub.db.tx import Tx
     from hub.settings import Loaded
 
 log = structlog.get_logger("hub.serve")
@@ -145,11 +147,12 @@ def _greet(hub: Hub, address: str, *, demo: bool) -> None:
     if demo:
         click.echo(f"Choose whose workspace to see: {address}/sign-in")
         return
-    people = hub.db.read_now(staff.all_staff)
-    if any(person.has_password for person in people):
+    if any(person.has_password for person in hub.db.read_now(staff.all_staff)):
         return
 
-    def first(tx: Any) -> str:
+    def first(tx: Tx) -> str:
+        alone(tx, FURNISH)  # another process may be greeting too
+        people = staff.all_staff(tx.conn)
         admins = [p for p in people if "admin" in p.roles and p.state == "active"]
         admin_id = admins[0].id if admins else staff.add(tx, "Admin", FIRST_ADMIN, ["admin"])
         return make_link(tx, admin_id, "first")
