@@ -24,7 +24,9 @@ async def test_hubs_that_start_at_once_on_an_empty_database_furnish_it_once(post
     served = [Served(postgres_url, tmp_path, name=f"hub{number}") for number in range(3)]
     try:
         await asyncio.gather(*(asyncio.to_thread(one.start) for one in served))
-        assert [httpx.get(f"{one.base}/readyz").status_code for one in served] == [200, 200, 200]
+        async with httpx.AsyncClient() as client:
+            answers = await asyncio.gather(*(client.get(f"{one.base}/readyz") for one in served))
+        assert [answer.status_code for answer in answers] == [200, 200, 200]
     finally:
         for one in served:
             one.kill()
