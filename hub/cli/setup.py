@@ -65,11 +65,12 @@ def serve(
 ) -> None:
     """Run the hub: intake, workspace, API, and the work behind them."""
     from hub.cli.logs import set_up_logs  # noqa: PLC0415
+
+    set_up_logs()
+    loaded = load_settings(config)  # before all that it takes to serve: what is wrong there is told at once
     from hub.cli.run import serve_forever  # noqa: PLC0415
     from hub.runtime.process import Role  # noqa: PLC0415
 
-    set_up_logs()
-    loaded = load_settings(config)
     if reload_plugins:
         from hub.cli.reload import serve_reloading  # noqa: PLC0415
 
