@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine
@@ -18,6 +17,7 @@ from hub.app import Hub, begin_scribe, build_process, fork_scribe, open_hub, ref
 from hub.cli.frame import fail
 from hub.db.locks import FURNISH, alone
 from hub.intake.scribe import Scribe
+from hub.kernel.collector import calm_collector
 from hub.opening import link_address
 from hub.runtime.process import Role
 from hub.staff import store as staff
@@ -106,7 +106,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     process.start()
-    _calm_collector()
+    calm_collector()
     address = _address(runner, host)
     if role is Role.WORKER:
         click.echo(f"The worker is at {address}")
@@ -126,13 +126,6 @@ async def _serve(
         log.warning("connections_cut")
     await process.stop()
     await hub.accounts.close()
-
-
-def _calm_collector() -> None:
-    """What lives as long as the process is not looked at again, and the rest less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
 
 
 def _address(runner: web.AppRunner, host: str) -> str:

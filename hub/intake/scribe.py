@@ -47,6 +47,7 @@ from hub.intake.parser import (
     understand,
 )
 from hub.kernel.clock import instant, moment
+from hub.kernel.collector import calm_collector
 from hub.kernel.errors import Unavailable
 from hub.kernel.recent import RecentMax
 from hub.sdk.errors import DeliveryRejected
@@ -299,6 +300,7 @@ def _work(theirs: socket.socket, build: Build) -> None:
     if not first:
         return
     desk = build(*first[0])
+    calm_collector()
     guard = Guard(desk.blobs)
     for frame in first[1:]:
         theirs.sendall(_framed(_write_down(desk, guard, frame)))
