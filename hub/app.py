@@ -29,10 +29,11 @@ from hub.db.tx import Tx
 from hub.db.writer import Writer as DatabaseWriter
 from hub.intake.acknowledgement import LANE as ACKNOWLEDGEMENT
 from hub.intake.blobs import BlobStore
+from hub.intake.clerk import Desk
 from hub.intake.commit import IntakeCommit
 from hub.intake.door import Door
 from hub.intake.parser import ChannelAccount
-from hub.intake.scribe import Desk, Scribe
+from hub.intake.scribe import Scribe
 from hub.intake.staffside import LANE as BOT
 from hub.kernel.clock import Clock, SystemClock
 from hub.kernel.errors import HubError, SettingsRejected
