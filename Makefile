@@ -6,7 +6,7 @@
 SHELL := /bin/sh
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTEST_ARGS ?= -n 2 --dist loadgroup -q
+PYTEST_ARGS ?= -n 4 --dist loadgroup -q
 LOCK_ARGS ?=
 
 # The first interpreter that starts (a version manager's shim may not), is new enough and can make environments.

@@ -9,49 +9,43 @@ from __future__ import annotations
 import fcntl
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import time
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from aiohttp import web
-from sqlalchemy import Engine
 from sqlalchemy.engine import URL, Connection
 
-from hub.access.model import system
 from hub.accounts import secrets as account_secrets
 from hub.accounts import store as accounts
-from hub.assignment.ledger import create_head
-from hub.coordination.nodes import NodeLease, acquire_node, release_node
-from hub.db import schema
+from hub.coordination.nodes import acquire_node
 from hub.db.database import Database
-from hub.db.engine import open_engine, parse_url, sqlite_file
+from hub.db.engine import open_engine, sqlite_file
 from hub.db.tx import Tx
 from hub.db.writer import Writer as DatabaseWriter
 from hub.intake.acknowledgement import LANE as ACKNOWLEDGEMENT
 from hub.intake.blobs import BlobStore
+from hub.intake.clerk import Desk
 from hub.intake.commit import IntakeCommit
 from hub.intake.door import Door
 from hub.intake.parser import ChannelAccount
-from hub.intake.scribe import Desk, Scribe
+from hub.intake.scribe import Scribe
 from hub.intake.staffside import LANE as BOT
 from hub.kernel.clock import Clock, SystemClock
-from hub.kernel.errors import HubError, SettingsRejected, Unavailable
+from hub.kernel.errors import HubError, SettingsRejected
 from hub.kernel.ids import IdSource
 from hub.kernel.sealing import SecretKey
 from hub.loader import Plugins, load_plugins
 from hub.notices.acknowledgement import AcknowledgementSink
 from hub.notices.bot import BotSink
 from hub.notices.digest import Digests
-from hub.notices.model import StaffAccounts
 from hub.notices.put import ANSWER, MESSAGE, alarm_of_dead
 from hub.notices.sink import NoticeSink
-from hub.orders import routes
-from hub.orders import store as order_store
+from hub.opening import Ground, database_url, furnish, open_database
 from hub.orders.outgoing import LANE as ORDER_MESSAGE
 from hub.orders.templates import LANGUAGES
 from hub.outbox import webhooks
@@ -62,9 +56,9 @@ from hub.outbox.runner import OutboxRunner, Sink
 from hub.personal.erasure import DROP_FILES, drop_files
 from hub.personal.retention import KIND as RETENTION
 from hub.personal.retention import Retention
-from hub.requests.replies import LANE, Writer
+from hub.requests.replies import LANE
 from hub.runtime.account_notices import AccountNotices
-from hub.runtime.building import DEFAULT_TEAM, Accounts, AccountSettings, read_accounts, read_kept, secret_key
+from hub.runtime.building import Accounts, read_accounts, read_kept, secret_key
 from hub.runtime.files import Files
 from hub.runtime.listeners import Listeners
 from hub.runtime.nightly import Nightly
@@ -75,14 +69,14 @@ from hub.runtime.roster import Roster
 from hub.runtime.silence import Silence
 from hub.runtime.staff_messages import StaffMessages
 from hub.runtime.watch import Watch
-from hub.settings import Loaded, TeamSection
+from hub.settings import DEFAULT_TEAM, Loaded
 from hub.shipments.notices import CustomerNotices
 from hub.shipments.poller import Poller
 from hub.shipments.service import Pace
 from hub.staff import store as staff
-from hub.web.context import Lifecycle, Services, parse_networks
-from hub.web.server import build_bare, build_web
-from hub.web.workspace.words import Words
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 RETENTION_AT = time(3, 30)
 
@@ -96,31 +90,19 @@ class OneProcessOnly(HubError):
 
 
 @dataclass(slots=True)
-class Hub:
+class Hub(Ground):
     """An opened hub: settings, plugins, accounts, database. `serving` holds the file lock of `hub serve`."""
 
-    loaded: Loaded
     plugins: Plugins
     accounts: Accounts
-    db: Database
-    node: NodeLease
-    clock: Clock
     serving: IO[str] | None = None
     key: SecretKey | None = None
 
     def close(self) -> None:
-        """Finish what is queued, give the node number back."""
-        # While the database is away the number stays leased, which runs out by itself.
-        with suppress(Unavailable):
-            self.db.write_now(lambda tx: release_node(tx.conn, self.node, self.db.ids, tx.now))
-        self.db.close()
+        """Finish what is queued, give the node number back, let another `hub serve` have the file."""
+        Ground.close(self)
         if self.serving is not None:
             self.serving.close()
-
-
-def database_url(loaded: Loaded) -> URL:
-    """The database of the settings."""
-    return parse_url(loaded.settings.database.url, loaded.base)
 
 
 def open_hub(
@@ -137,30 +119,19 @@ def open_hub(
     if serve and found.problems:
         raise SettingsRejected(found.problems)
     key = secret_key(loaded)
-    url = database_url(loaded)
-    lock = _lock_file(url) if serve else None
-    engine = open_engine(url, writes=True, pool_size=1)
-    try:
-        node, ids = _prepare(engine, url, clock)
-    finally:
-        engine.dispose()
-    db = Database(url, ids, clock)
+    lock = _lock_file(database_url(loaded)) if serve else None
+    db, node = open_database(loaded, clock)
     db.write_now(lambda tx: seed(tx, loaded, found, restart=serve, key=key))
     db.read_now(lambda conn: read_kept(conn, found, plugins, clock, key))
     for host in found.hosts:
         host.store.attach(db, key)
     for conduct in found.conducts:
         conduct.attach(db)
-    hub = Hub(loaded, plugins, found, db, node, clock, lock, key)
+    hub = Hub(loaded, db, node, clock, plugins, found, lock, key)
     if serve and found.problems:  # a name that an account of the workspace has
         hub.close()
         raise SettingsRejected(found.problems)
     return hub
-
-
-def _prepare(engine: Engine, url: URL, clock: Clock) -> Any:
-    schema.ensure(engine, migrate=url.get_backend_name() == "sqlite")
-    return acquire_node(engine, clock)
 
 
 @contextmanager
@@ -203,18 +174,7 @@ def seed(
     `restart`: the hub starts to serve, so accounts that had stopped are tried again, and secrets that stand in
     plain text or under an older key are sealed with the present one.
     """
-    sections = {DEFAULT_TEAM: None, **dict(loaded.settings.teams)}
-    known = {team.name for team in staff.teams(tx.conn)}
-    for name, section in sections.items():
-        if name in known:
-            continue
-        values = (section or TeamSection()).model_dump(exclude={"title"})
-        values["timezone"] = loaded.settings.hub.timezone
-        title = section.title if section is not None else ""
-        create_head(tx, staff.add_team(tx, name, title, values))
-    for name, body in routes.seeds().items():
-        if order_store.newest_version(tx.conn, name) is None:
-            order_store.add_route(tx, name, 1, body)
+    furnish(tx, loaded)
     configured = [
         accounts.Configured(a.name, a.kind, a.plugin, a.team, found.off.get(a.name)) for a in found.settings
     ]
@@ -304,6 +264,10 @@ def build_process(
     role: Role = Role.ALL,
 ) -> tuple[Process, web.Application]:
     """Everything that `hub serve` runs; a worker answers only how it is."""
+    # The pages are a third of what there is to import; commands do without.
+    from hub.web.context import Lifecycle, Services, parse_networks  # noqa: PLC0415
+    from hub.web.server import build_bare, build_web  # noqa: PLC0415
+
     settings = hub.loaded.settings
     roster = Roster(hub.db, hub.loaded, hub.plugins, hub.accounts, hub.key)
     blobs = blob_store(hub.loaded)
@@ -314,22 +278,7 @@ def build_process(
     pace = Pace(zone, speed)
     poller = Poller(hub.db, roster.carriers, pace, _notices(hub, zone))
 
-    def speak(language: str) -> Words:
-        return Words(language, zone, hub.clock.now())
-
-    staff_side = staff_accounts(hub.accounts.settings, roster.all_writers)
-    base_url = settings.hub.base_url
-    staff_messages = StaffMessages(hub.db, roster.objects, staff_side, speak, settings.hub.language, base_url)
-    sinks: dict[str, Sink] = {
-        "notice": NoticeSink(zone),
-        MESSAGE: staff_messages,
-        ANSWER: staff_messages,
-        BOT: BotSink(roster.writers, speak, zone, settings.hub.language),
-        ACKNOWLEDGEMENT: AcknowledgementSink(roster.writers, speak, settings.hub.language),
-        "webhook": WebhookSink(hub.db, private=settings.web.webhooks_private, key=hub.key),
-        LANE: ReplySink(hub.db, roster.objects, blobs, base_url),
-        ORDER_MESSAGE: OrderMessages(roster.writers),
-    }
+    sinks = _sinks(hub, roster, blobs, zone)
     runner = OutboxRunner(hub.db, sinks, secrets.token_hex(8), alarm_of_dead)
     life = Lifecycle()
     services = Services(
@@ -348,13 +297,8 @@ def build_process(
         hub.key,
         roster,
         hub.plugins,
-        staff_side,
+        roster,
     )
-    retention = Retention(hub.db, blobs, settings.retention)
-    handlers: dict[str, Handler] = {
-        RETENTION: lambda _job: retention.run(),
-        DROP_FILES: partial(drop_files, hub.db, blobs),
-    }
     listeners = Listeners(hub.db, door, roster.objects)
     watch = Watch(hub.db, roster.objects, settings.hub.base_url)
     roster.serve_with(door, listeners, watch)
@@ -369,18 +313,48 @@ def build_process(
         watch=watch,
         files=Files(hub.db, roster.objects, blobs),
         roster=roster,
-        jobs=_jobs(hub.db, handlers),
+        jobs=_jobs(hub.db, _handlers(hub, blobs)),
         nightly=Nightly(hub.db, pace.zone, {RETENTION: RETENTION_AT}),
         account_notices=AccountNotices(hub.db, roster.carriers, settings.hub.language),
         digests=Digests(hub.db, zone),
-        silence=Silence(
-            hub.db, roster.objects, {one.name: one.silence_hours for one in hub.accounts.settings}
-        ),
+        silence=Silence(hub.db, roster.objects, roster.silence_hours),
         tick_s=1.0 if speed > 1 else 5.0,
         scribe=scribe,
         role=role,
     )
     return process, build_bare(services) if role is Role.WORKER else build_web(services)
+
+
+def _sinks(hub: Hub, roster: Roster, blobs: BlobStore, zone: ZoneInfo) -> dict[str, Sink]:
+    """Where each lane of the outbox leads to."""
+    from hub.web.workspace.words import Words  # noqa: PLC0415 - see build_process
+
+    settings = hub.loaded.settings
+    language, base_url = settings.hub.language, settings.hub.base_url
+
+    def speak(language: str) -> Words:
+        return Words(language, zone, hub.clock.now())
+
+    staff_messages = StaffMessages(hub.db, roster.objects, roster, speak, language, base_url)
+    return {
+        "notice": NoticeSink(zone),
+        MESSAGE: staff_messages,
+        ANSWER: staff_messages,
+        BOT: BotSink(roster.writers, speak, zone, language),
+        ACKNOWLEDGEMENT: AcknowledgementSink(roster.writers, speak, language),
+        "webhook": WebhookSink(hub.db, private=settings.web.webhooks_private, key=hub.key),
+        LANE: ReplySink(hub.db, roster.objects, blobs, base_url),
+        ORDER_MESSAGE: OrderMessages(roster.writers),
+    }
+
+
+def _handlers(hub: Hub, blobs: BlobStore) -> dict[str, Handler]:
+    """Who does which kind of job."""
+    retention = Retention(hub.db, blobs, hub.loaded.settings.retention)
+    return {
+        RETENTION: lambda _job: retention.run(),
+        DROP_FILES: partial(drop_files, hub.db, blobs),
+    }
 
 
 def _jobs(db: Database, handlers: Mapping[str, Handler]) -> Runner:
@@ -390,20 +364,3 @@ def _jobs(db: Database, handlers: Mapping[str, Handler]) -> Runner:
     from hub.outbox.jobs.distributed import Distributed  # noqa: PLC0415 - comes with the extra [postgres]
 
     return Distributed(db, handlers)
-
-
-def staff_accounts(found: Iterable[AccountSettings], writers: Mapping[str, Writer]) -> StaffAccounts:
-    """Who writes to the staff: the bot that is theirs, and the first account by name that sends mail."""
-    bots = [one.name for one in found if one.route.staff and one.name in writers]
-    mails = sorted(name for name, one in writers.items() if one.writes_to == "email")
-    return StaffAccounts(next(iter(bots), ""), next(iter(mails), ""))
-
-
-CLI = system("cli")
-
-
-def link_address(loaded: Loaded, secret: str, address: str = "") -> str:
-    """Where a one-time link leads: the settings' base_url, else where this process listens."""
-    web_settings = loaded.settings.web
-    base = loaded.settings.hub.base_url or address or f"http://{web_settings.host}:{web_settings.port}"
-    return f"{base.rstrip('/')}/welcome/{secret}"

@@ -30,6 +30,7 @@ from pydantic_settings import (
 from hub.kernel.errors import FieldProblem, SettingsRejected
 
 DEFAULT_FILE = Path("config/hub.toml")
+DEFAULT_TEAM = "sales"
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 

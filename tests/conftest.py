@@ -78,18 +78,52 @@ def postgres_cluster() -> "Iterator[Cluster]":
         yield cluster
 
 
+def migrate(url: str) -> None:
+    """Bring an empty database to the present schema."""
+    from sqlalchemy import make_url
+
+    from hub.db import schema
+    from hub.db.engine import open_engine
+
+    engine = open_engine(make_url(url), writes=True, pool_size=1)
+    try:
+        schema.upgrade(engine)
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with all tables; copied, because migrating costs more than most tests."""
+    file = tmp_path_factory.mktemp("template") / "hub.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres_cluster: "Cluster") -> str:
+    """Name of a PostgreSQL database with all tables."""
+    name = postgres_cluster.create_database(name="template_hub")
+    migrate(postgres_cluster.url(name))
+    return name
+
+
 @pytest.fixture(scope="session")
 def postgres_template() -> str | None:
-    """Name of the database that `postgres_url` copies; override it where tests want tables in it."""
+    """Name of the database that `postgres_url` copies; `migrated_database` where tests want tables in it."""
     return None
 
 
 @pytest.fixture
 def postgres_url(postgres_cluster: "Cluster", postgres_template: str | None) -> Iterator[str]:
-    """postgresql+psycopg://... of a fresh database, dropped afterwards with its connections."""
+    """postgresql+psycopg://... of a fresh database, dropped when the next one is asked for.
+
+    Not at once: a hub that another fixture stops later would meet a database that went away, and waits for it.
+    """
+    postgres_cluster.drop_finished()
     name = postgres_cluster.create_database(template=postgres_template)
     yield postgres_cluster.url(name)
-    postgres_cluster.drop_database(name)
+    postgres_cluster.finished.append(name)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

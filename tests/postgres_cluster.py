@@ -6,7 +6,8 @@ at once and removes the folder, so that nothing is left behind. It runs in a ses
 of Ctrl-C.
 
 PostgreSQL refuses to run as root, so under root the shell and all below it run as `postgres` or `nobody`.
-fsync stays on, as in production: the crash tests rely on it. Only making the cluster skips it.
+fsync is off: it guards against a power cut, which no test plays, and dropping a database costs a tenth without it.
+What a server or a client that is killed had written stays with the operating system either way.
 """
 
 import contextlib
@@ -37,7 +38,8 @@ cd "$root" || exit 1
         --username="$user" --pgdata="$root/pgdata" >"$root/log" 2>&1 &&
     "$bin/postgres" -D "$root/pgdata" -p "$port" \
         -c listen_addresses=127.0.0.1 -c unix_socket_directories="$root" \
-        -c max_connections=60 -c shared_buffers=64MB -c timezone=UTC -c log_timezone=UTC \
+        -c fsync=off -c full_page_writes=off -c max_connections=60 -c shared_buffers=64MB \
+        -c timezone=UTC -c log_timezone=UTC \
         -c log_checkpoints=off -c log_min_messages=error >>"$root/log" 2>&1
     touch "$root/exited"
 } </dev/null &
@@ -98,6 +100,7 @@ class Cluster:
     folder: Path
     binaries: Path
     numbers: Iterator[int] = dataclasses.field(default_factory=itertools.count, repr=False)
+    finished: list[str] = dataclasses.field(default_factory=list, repr=False)
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
@@ -116,7 +119,8 @@ class Cluster:
     def create_database(self, *, template: str | None = None, name: str | None = None) -> str:
         """Make an empty database, or a copy of `template` (nobody may be connected to it); gives its name."""
         name = name or f"test_{next(self.numbers)}"
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        # Copying the files costs half of what writing them to the log does, as long as nobody waits for the disk.
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
         with self.connect() as connection:
             connection.execute(
                 statement.format(sql.Identifier(name), sql.Identifier(template or "template1"))
@@ -129,6 +133,11 @@ class Cluster:
             connection.execute(
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
             )
+
+    def drop_finished(self) -> None:
+        """Drop what tests before have left in `finished`."""
+        while self.finished:
+            self.drop_database(self.finished.pop())
 
     def log(self) -> str:
         return read_log(self.folder)

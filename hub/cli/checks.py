@@ -18,7 +18,6 @@ from sqlalchemy.engine import Connection
 
 from hub.accounts import secrets
 from hub.accounts import store as accounts
-from hub.app import database_url
 from hub.cli.integrity import counters
 from hub.db import schema
 from hub.db.engine import open_engine, sqlite_file
@@ -27,6 +26,7 @@ from hub.kernel.clock import SystemClock
 from hub.kernel.errors import SettingsRejected
 from hub.kernel.sealing import ENVIRONMENT, SecretKey, SecretKeyUnusable
 from hub.loader import Plugins, load_plugins
+from hub.opening import database_url
 from hub.orders import routes
 from hub.orders import store as orders
 from hub.orders.stages import parse
@@ -38,7 +38,6 @@ from hub.staff import store as staff
 from hub.web.workspace.account_words import DETAIL, RESULT, RESULTS, WHAT
 from hub.web.workspace.words import Words
 
-CLOSE_WITHIN_S = 3.0
 OPEN_AGAIN = "put the old secret key back (HUB_SECRET_KEY_OLD), or enter them anew"
 Row = dict[str, Any]
 
@@ -218,10 +217,6 @@ async def _try_all(found: Accounts, paused: set[str]) -> list[Row]:
     try:
         return list(await asyncio.gather(*(_try(one, found, paused) for one in found.settings)))
     finally:
-        for channel in found.channels.values():
-            with suppress(Exception):  # the guard around a plugin: it was only tried
-                async with asyncio.timeout(CLOSE_WITHIN_S):
-                    await channel.close()
         await found.close()
 
 

@@ -20,11 +20,12 @@ import structlog
 
 from hub.access.model import Role
 from hub.access.store import add_token
-from hub.app import CLI, opened
+from hub.app import opened
 from hub.assignment.members import join_team
 from hub.assignment.schedules import set_weekly
 from hub.cli.run import serve_forever
 from hub.kernel.clock import SystemClock
+from hub.opening import CLI
 from hub.settings import Loaded, build
 from hub.staff import service as people
 from hub.staff import store as staff

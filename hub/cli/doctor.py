@@ -153,12 +153,12 @@ def _plugins() -> list[Told]:
 def _database(config: str | None) -> Told:
     from sqlalchemy import text  # noqa: PLC0415
 
-    from hub.app import database_url  # noqa: PLC0415
     from hub.cli.frame import load_settings  # noqa: PLC0415
     from hub.cli.integrity import findings  # noqa: PLC0415
     from hub.db import schema  # noqa: PLC0415
     from hub.db.engine import open_engine, sqlite_file  # noqa: PLC0415
     from hub.db.tables import metadata  # noqa: PLC0415
+    from hub.opening import database_url  # noqa: PLC0415
 
     url = database_url(load_settings(config))
     file = sqlite_file(url)

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.frame import config_option, guarded, hub_of
+from hub.cli.frame import config_option, ground_of, guarded
 from hub.kernel.errors import InputRejected
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from hub.app import Hub
     from hub.kernel.sheets import Cell
+    from hub.opening import Ground
 
 PAGE = 1_000
 Reader = Callable[..., "list[tuple[int, list[Cell]]]"]
@@ -49,9 +49,9 @@ def export(what: str, form: str, output: Path | None, config: str | None) -> Non
         raise InputRejected("--output: an XLSX file cannot be shown on a screen, name a file")
     if output is not None and output.exists():
         raise InputRejected(f"{output} is there already: choose another name")
-    with hub_of(config) as hub:
+    with ground_of(config) as ground:
         head, read = _TABLES[what]
-        rows = _pages(hub, read, what)
+        rows = _pages(ground, read, what)
         if output is None:
             WRITERS[form](sys.stdout.buffer, head, rows)
             sys.stdout.buffer.flush()
@@ -66,10 +66,10 @@ def export(what: str, form: str, output: Path | None, config: str | None) -> Non
     click.echo(f"wrote {count} rows to {output}", err=True)
 
 
-def _pages(hub: Hub, read: Reader, what: str) -> Iterator[list[Cell]]:
+def _pages(ground: Ground, read: Reader, what: str) -> Iterator[list[Cell]]:
     after, done = 0, 0
     while True:
-        page: list[tuple[int, list[Cell]]] = hub.db.read_now(partial(read, after=after))
+        page: list[tuple[int, list[Cell]]] = ground.db.read_now(partial(read, after=after))
         for _, row in page:
             yield row
         done += len(page)

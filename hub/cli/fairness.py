@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from hub.cli.frame import FINDING, config_option, fail, guarded, hub_of, json_option, made, show
+from hub.cli.frame import FINDING, config_option, fail, ground_of, guarded, json_option, made, show
 
 if TYPE_CHECKING:
     from hub.assignment.report import Report
@@ -43,11 +43,11 @@ def fairness_report(
     from hub.assignment.report import report  # noqa: PLC0415
     from hub.staff.store import team_by_name  # noqa: PLC0415
 
-    with hub_of(config) as hub:
-        zone = ZoneInfo(hub.loaded.settings.hub.timezone)
+    with ground_of(config) as ground:
+        zone = ZoneInfo(ground.loaded.settings.hub.timezone)
         start = _midnight(since.date(), zone) if since else None
         end = _midnight(until.date(), zone, days=1) if until else None
-        found = hub.db.read_now(lambda conn: report(conn, team_by_name(conn, team).id, start, end))
+        found = ground.db.read_now(lambda conn: report(conn, team_by_name(conn, team).id, start, end))
     rows = list(_rows(found))
     if as_csv:
         _write_csv(rows)
@@ -108,12 +108,12 @@ def fairness_export(team: str, file: Path | None, config: str | None) -> None:
             count += 1
         return count
 
-    with hub_of(config) as hub:
+    with ground_of(config) as ground:
         if file is None:
-            hub.db.read_now(lambda conn: write(conn, sys.stdout))
+            ground.db.read_now(lambda conn: write(conn, sys.stdout))
             return
         with file.open("w", encoding="utf-8") as out:
-            count = hub.db.read_now(lambda conn: write(conn, out))
+            count = ground.db.read_now(lambda conn: write(conn, out))
     click.echo(f"{count} lines in {file}: check them anywhere with `hub fairness verify {file}`")
 
 
@@ -163,8 +163,8 @@ def fairness_what_if(
     from hub.assignment.whatif import NOTHING, change_of, whatif_of  # noqa: PLC0415
     from hub.staff.store import all_staff, find, team_by_name  # noqa: PLC0415
 
-    with hub_of(config) as hub:
-        zone = ZoneInfo(hub.loaded.settings.hub.timezone)
+    with ground_of(config) as ground:
+        zone = ZoneInfo(ground.loaded.settings.hub.timezone)
         start = _midnight(since.date(), zone) if since else None
         end = _midnight(until.date(), zone, days=1) if until else None
 
@@ -179,7 +179,7 @@ def fairness_what_if(
             shown = {m.id: names[m.staff_id] for m in roster.members.values()}
             return whatif_of(conn, team_id, change, start, end), shown
 
-        found, names = hub.db.read_now(look)
+        found, names = ground.db.read_now(look)
     rows = [
         {
             "name": name,

@@ -18,6 +18,7 @@ from hub.kernel.errors import HubError, InputRejected, SettingsRejected
 
 if TYPE_CHECKING:
     from hub.app import Hub
+    from hub.opening import Ground
     from hub.settings import Loaded
 
 FINDING, WRONG_USE = 1, 2
@@ -83,6 +84,17 @@ def load_settings(config: str | None) -> Loaded:
     from hub.settings import load, settings_file  # noqa: PLC0415 - `hub --help` needs no pydantic
 
     return load(settings_file(config))
+
+
+@contextmanager
+def ground_of(config: str | None) -> Iterator[Ground]:
+    """The database for the length of a command that needs no plugin."""
+    from hub.cli.logs import set_up_logs  # noqa: PLC0415 - see above
+    from hub.opening import opened_ground  # noqa: PLC0415
+
+    set_up_logs(quiet=True)
+    with opened_ground(load_settings(config)) as ground:
+        yield ground
 
 
 @contextmanager

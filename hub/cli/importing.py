@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.frame import FINDING, config_option, guarded, hub_of, json_option, made
+from hub.cli.frame import FINDING, config_option, ground_of, guarded, json_option, made
 from hub.kernel.errors import InputRejected
 
 if TYPE_CHECKING:
@@ -75,13 +75,13 @@ def import_(
 ) -> None:
     """Take contacts or orders out of a CSV, XLSX or JSON lines FILE. Nothing is written while a line is wrong."""
     found = _read(file)
-    with hub_of(config) as hub:
-        region, currency = hub.loaded.settings.hub.region, hub.loaded.settings.hub.currency
+    with ground_of(config) as ground:
+        region, currency = ground.loaded.settings.hub.region, ground.loaded.settings.hub.currency
         if what == "contacts":
             people = _check_contacts(found, region)
             steps: Sequence[Callable[[Tx], str]] = [_contact_step(*one) for one in people]
         else:
-            names = hub.db.read_now(_people)
+            names = ground.db.read_now(_people)
             steps = [
                 _order_step(one, currency)
                 for one in _check_orders(found, region, currency, names, responsible)
@@ -92,7 +92,7 @@ def import_(
         if not dry_run:
             for at in range(0, len(steps), BATCH):
                 part = steps[at : at + BATCH]
-                for outcome in hub.db.write_now(partial(_run, part)):
+                for outcome in ground.db.write_now(partial(_run, part)):
                     counted[outcome] += 1
                 if not as_json and len(steps) > BATCH:
                     click.echo(f"{min(at + BATCH, len(steps))} of {len(steps)}", err=True)

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.frame import FINDING, config_option, guarded, hub_of, json_option, load_settings, made, show
+from hub.cli.frame import (
+    FINDING,
+    config_option,
+    ground_of,
+    guarded,
+    hub_of,
+    json_option,
+    load_settings,
+    made,
+    show,
+)
 from hub.kernel.errors import InputRejected
 
 if TYPE_CHECKING:
@@ -79,9 +89,9 @@ def db() -> None:
 @guarded
 def db_upgrade(config: str | None, as_json: bool) -> None:
     """Bring the schema to what this program needs (PostgreSQL; SQLite does it at start)."""
-    from hub.app import database_url  # noqa: PLC0415
     from hub.db import schema  # noqa: PLC0415
     from hub.db.engine import open_engine  # noqa: PLC0415
+    from hub.opening import database_url  # noqa: PLC0415
 
     engine = open_engine(database_url(load_settings(config)), writes=True, pool_size=1)
     try:
@@ -99,8 +109,8 @@ def db_check(config: str | None, as_json: bool) -> None:
     """Look for what must not be: orphans, a ledger that does not add up, a changed entry."""
     from hub.cli.integrity import findings  # noqa: PLC0415
 
-    with hub_of(config) as hub:
-        rows: list[dict[str, Any]] = hub.db.read_now(findings)
+    with ground_of(config) as ground:
+        rows: list[dict[str, Any]] = ground.db.read_now(findings)
     show(rows, as_json, "all is well")
     if rows:
         sys.exit(FINDING)
@@ -188,8 +198,9 @@ def db_copy(target: str, config: str | None, as_json: bool) -> None:
 
 def _engine_of(config: str | None, *, alone: bool = False) -> tuple[Loaded, Engine]:
     """The database of the settings; `alone`: refuse while a hub serves it."""
-    from hub.app import database_url, refuse_while_served  # noqa: PLC0415
+    from hub.app import refuse_while_served  # noqa: PLC0415
     from hub.db.engine import open_engine  # noqa: PLC0415
+    from hub.opening import database_url  # noqa: PLC0415
 
     loaded = load_settings(config)
     url = database_url(loaded)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from hub.cli.frame import config_option, fail, guarded, hub_of, json_option, made, show
+from hub.cli.frame import config_option, fail, ground_of, guarded, json_option, made, show
 
 ROLES = click.Choice(["seller", "head", "admin"])
 
@@ -41,11 +41,11 @@ def staff_add(
 ) -> None:
     """Add a person; `hub staff invite` then gives the link with which he signs in."""
     from hub.access.store import write_audit  # noqa: PLC0415
-    from hub.app import CLI  # noqa: PLC0415
     from hub.assignment.members import join_team  # noqa: PLC0415
+    from hub.opening import CLI  # noqa: PLC0415
     from hub.staff import service, store  # noqa: PLC0415
 
-    with hub_of(config) as hub:
+    with ground_of(config) as ground:
 
         def add(tx: Any) -> tuple[int, str]:
             staff_id = service.add_person(tx, name, [role], login)
@@ -54,7 +54,7 @@ def staff_add(
             write_audit(tx, CLI, "staff_added", str(staff_id), json.dumps({"roles": [role]}))
             return staff_id, store.get(tx.conn, staff_id).login
 
-        staff_id, made_login = hub.db.write_now(add)
+        staff_id, made_login = ground.db.write_now(add)
     result = {"id": str(staff_id), "name": name, "login": made_login, "role": role, "team": team or None}
     made(result, as_json, f"added {name}, login {made_login}; invite with: hub staff invite {made_login}")
 
@@ -67,8 +67,8 @@ def staff_list(config: str | None, as_json: bool) -> None:
     """Everybody, with teams, shares and limits."""
     from hub.staff import store  # noqa: PLC0415
 
-    with hub_of(config) as hub:
-        records = hub.db.read_now(store.all_staff)
+    with ground_of(config) as ground:
+        records = ground.db.read_now(store.all_staff)
     rows = [
         {
             "id": str(r.id),
@@ -102,13 +102,13 @@ def staff_set(
 ) -> None:  # fmt: skip
     """Change share and limit in a team (joining it where needed), or the roles. PERSON is an id, login or name."""
     from hub.access.store import write_audit  # noqa: PLC0415
-    from hub.app import CLI  # noqa: PLC0415
     from hub.assignment import members  # noqa: PLC0415
+    from hub.opening import CLI  # noqa: PLC0415
     from hub.staff import store  # noqa: PLC0415
 
     if share is None and limit is None and not no_limit and not roles:
         fail("say what to change: --share, --limit, --no-limit or --role")
-    with hub_of(config) as hub:
+    with ground_of(config) as ground:
 
         def change(tx: Any) -> str:
             record = store.find(tx.conn, person)
@@ -125,7 +125,7 @@ def staff_set(
                     members.join_team(tx, CLI, wanted.id, record.id, share or 1, limit)
             return record.name
 
-        name = hub.db.write_now(change)
+        name = ground.db.write_now(change)
     made({"name": name, "changed": True}, as_json, f"changed {name}")
 
 
@@ -136,18 +136,18 @@ def staff_set(
 @guarded
 def staff_close(person: str, config: str | None, as_json: bool) -> None:
     """Somebody leaves: open work is handed over, sessions and tokens end, history keeps the name."""
-    from hub.app import CLI  # noqa: PLC0415
     from hub.assignment.members import close_staff  # noqa: PLC0415
+    from hub.opening import CLI  # noqa: PLC0415
     from hub.staff import store  # noqa: PLC0415
 
-    with hub_of(config) as hub:
+    with ground_of(config) as ground:
 
         def close(tx: Any) -> str:
             record = store.find(tx.conn, person)
             close_staff(tx, CLI, record.id)
             return record.name
 
-        name = hub.db.write_now(close)
+        name = ground.db.write_now(close)
     made({"name": name, "closed": True}, as_json, f"{name} works here no more")
 
 
@@ -159,11 +159,11 @@ def staff_close(person: str, config: str | None, as_json: bool) -> None:
 def staff_invite(person: str, config: str | None, as_json: bool) -> None:
     """A one-time link with which a person sets a password and signs in; earlier links end."""
     from hub.access.store import make_link, write_audit  # noqa: PLC0415
-    from hub.app import CLI, link_address  # noqa: PLC0415
     from hub.kernel.errors import RuleSaysNo  # noqa: PLC0415
+    from hub.opening import CLI, link_address  # noqa: PLC0415
     from hub.staff import store  # noqa: PLC0415
 
-    with hub_of(config) as hub:
+    with ground_of(config) as ground:
 
         def invite(tx: Any) -> tuple[str, str]:
             record = store.find(tx.conn, person)
@@ -172,8 +172,8 @@ def staff_invite(person: str, config: str | None, as_json: bool) -> None:
             write_audit(tx, CLI, "link_made", str(record.id))
             return record.name, make_link(tx, record.id, "reset" if record.has_password else "invite")
 
-        name, secret = hub.db.write_now(invite)
-        address = link_address(hub.loaded, secret)
+        name, secret = ground.db.write_now(invite)
+        address = link_address(ground.loaded, secret)
     made(
         {"name": name, "link": address},
         as_json,
@@ -197,10 +197,10 @@ def token_add(name: str, role: str, person: str | None, config: str | None, as_j
     """Make a token. It is shown once and not kept."""
     from hub.access.model import Role  # noqa: PLC0415
     from hub.access.store import add_token, write_audit  # noqa: PLC0415
-    from hub.app import CLI  # noqa: PLC0415
+    from hub.opening import CLI  # noqa: PLC0415
     from hub.staff import store  # noqa: PLC0415
 
-    with hub_of(config) as hub:
+    with ground_of(config) as ground:
 
         def add(tx: Any) -> tuple[int, str]:
             staff_id = store.find(tx.conn, person).id if person else None
@@ -208,7 +208,7 @@ def token_add(name: str, role: str, person: str | None, config: str | None, as_j
             write_audit(tx, CLI, "token_added", str(token_id))
             return token_id, secret
 
-        token_id, secret = hub.db.write_now(add)
+        token_id, secret = ground.db.write_now(add)
     made({"id": str(token_id), "name": name, "role": role, "token": secret}, as_json, secret)
 
 
@@ -221,8 +221,8 @@ def token_list(config: str | None, as_json: bool) -> None:
     from hub.access.store import tokens  # noqa: PLC0415
     from hub.kernel.clock import rfc3339  # noqa: PLC0415
 
-    with hub_of(config) as hub:
-        records = hub.db.read_now(tokens)
+    with ground_of(config) as ground:
+        records = ground.db.read_now(tokens)
     rows = [
         {
             "id": str(r.id),
@@ -245,20 +245,20 @@ def token_list(config: str | None, as_json: bool) -> None:
 def token_revoke(token_id: str, config: str | None, as_json: bool) -> None:
     """End a token at once. ID as in `hub token list`."""
     from hub.access.store import revoke_token, write_audit  # noqa: PLC0415
-    from hub.app import CLI  # noqa: PLC0415
     from hub.kernel.ids import parse_id  # noqa: PLC0415
+    from hub.opening import CLI  # noqa: PLC0415
 
     try:
         number = parse_id(token_id)
     except ValueError:
         fail("ID is the number in the first column of `hub token list`")
-    with hub_of(config) as hub:
+    with ground_of(config) as ground:
 
         def revoke(tx: Any) -> None:
             revoke_token(tx, number)
             write_audit(tx, CLI, "token_revoked", token_id)
 
-        hub.db.write_now(revoke)
+        ground.db.write_now(revoke)
     made({"id": token_id, "revoked": True}, as_json, f"token {token_id} is revoked")
 
 

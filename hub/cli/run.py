@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine
@@ -14,13 +13,17 @@ import structlog
 from aiohttp import web
 
 from hub.access.store import make_link
-from hub.app import Hub, begin_scribe, build_process, fork_scribe, link_address, open_hub, refuse_role
+from hub.app import Hub, begin_scribe, build_process, fork_scribe, open_hub, refuse_role
 from hub.cli.frame import fail
+from hub.db.locks import FURNISH, alone
 from hub.intake.scribe import Scribe
+from hub.kernel.collector import calm_collector
+from hub.opening import link_address
 from hub.runtime.process import Role
 from hub.staff import store as staff
 
 if TYPE_CHECKING:
+    from hub.db.tx import Tx
     from hub.settings import Loaded
 
 log = structlog.get_logger("hub.serve")
@@ -103,7 +106,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     process.start()
-    _calm_collector()
+    calm_collector()
     address = _address(runner, host)
     if role is Role.WORKER:
         click.echo(f"The worker is at {address}")
@@ -125,13 +128,6 @@ async def _serve(
     await hub.accounts.close()
 
 
-def _calm_collector() -> None:
-    """What lives as long as the process is not looked at again, and the rest less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
-
-
 def _address(runner: web.AppRunner, host: str) -> str:
     port = runner.addresses[0][1]
     shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - only compared
@@ -144,11 +140,12 @@ def _greet(hub: Hub, address: str, *, demo: bool) -> None:
     if demo:
         click.echo(f"Choose whose workspace to see: {address}/sign-in")
         return
-    people = hub.db.read_now(staff.all_staff)
-    if any(person.has_password for person in people):
+    if any(person.has_password for person in hub.db.read_now(staff.all_staff)):
         return
 
-    def first(tx: Any) -> str:
+    def first(tx: Tx) -> str:
+        alone(tx, FURNISH)  # another process may be greeting too
+        people = staff.all_staff(tx.conn)
         admins = [p for p in people if "admin" in p.roles and p.state == "active"]
         admin_id = admins[0].id if admins else staff.add(tx, "Admin", FIRST_ADMIN, ["admin"])
         return make_link(tx, admin_id, "first")

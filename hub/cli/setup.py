@@ -65,11 +65,12 @@ def serve(
 ) -> None:
     """Run the hub: intake, workspace, API, and the work behind them."""
     from hub.cli.logs import set_up_logs  # noqa: PLC0415
+
+    set_up_logs()
+    loaded = load_settings(config)  # before all that it takes to serve: what is wrong there is told at once
     from hub.cli.run import serve_forever  # noqa: PLC0415
     from hub.runtime.process import Role  # noqa: PLC0415
 
-    set_up_logs()
-    loaded = load_settings(config)
     if reload_plugins:
         from hub.cli.reload import serve_reloading  # noqa: PLC0415
 
@@ -102,20 +103,17 @@ def demo(host: str, port: int, data: Path | None) -> None:
 @guarded
 def check(config: str | None, as_json: bool) -> None:
     """Try settings, database, plugins and every account's credentials; exit code 1 names what is wrong."""
-    from hub.cli import checks  # noqa: PLC0415
+    from hub.cli.checks import as_json as plain  # noqa: PLC0415
+    from hub.cli.checks import in_language, problems, run_checks  # noqa: PLC0415
     from hub.cli.logs import set_up_logs  # noqa: PLC0415
 
     set_up_logs(quiet=True)
     try:
         loaded = load_settings(config)
     except SettingsRejected as error:
-        fail("\n".join(checks.problems(error, config)))
-    rows = checks.run_checks(loaded)
-    show(
-        checks.as_json(rows) if as_json else checks.in_language(rows, loaded.settings.hub.language),
-        as_json,
-        "",
-    )
+        fail("\n".join(problems(error, config)))
+    rows = run_checks(loaded)
+    show(plain(rows) if as_json else in_language(rows, loaded.settings.hub.language), as_json, "")
     if any(row["result"] == "wrong" for row in rows):
         sys.exit(FINDING)
 

@@ -15,7 +15,6 @@ import secrets
 import selectors
 import socket
 import threading
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -99,23 +98,22 @@ class Wakeups:
         with selectors.DefaultSelector() as both:
             both.register(driver.fileno(), selectors.EVENT_READ)
             both.register(self._bell, selectors.EVENT_READ)
-            while True:
+            while not self._stopping.is_set():
                 ready = {key.fileobj for key, _ in both.select()}
-                ending = self._stopping.is_set()
                 if self._bell in ready:
-                    if not ending:
-                        time.sleep(GATHER_S)
+                    self._stopping.wait(GATHER_S)
                     with suppress(BlockingIOError):
                         os.read(self._bell.fileno(), 65_536)
-                    driver.execute("SELECT pg_notify(%s, %s)", [CHANNEL, self._origin])
-                told = list(
-                    driver.notifies(timeout=0)
-                )  # all of them: a generator left half way keeps its lock
+                    self._tell(driver)
+                # All of them: a generator left half way keeps its lock.
+                told = list(driver.notifies(timeout=0))
                 if any(notice.payload != self._origin for notice in told):
                     self.heard += 1
                     self._wake()
-                if ending:
-                    return
+            self._tell(driver)  # the ring of `stop` may have been taken for that of a commit
+
+    def _tell(self, driver: Any) -> None:
+        driver.execute("SELECT pg_notify(%s, %s)", [CHANNEL, self._origin])
 
     def _wake(self) -> None:
         for watcher in tuple(self._db.writer.on_commit):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, text
 
 from hub.db.prepared import Prepared
 from hub.db.tables import ledger_head, team
@@ -40,6 +40,19 @@ _LOCK = Prepared(
     .where(ledger_head.c.team_id == bindparam("team"))
     .with_for_update(of=ledger_head)
 )
+
+
+FURNISH = 7_301_001
+"""Making what a hub cannot be without (teams, routes, the first administrator): `hub serve` may start many at once."""
+
+
+def alone(tx: Tx, what: int) -> None:
+    """Of all processes that ask for the same, one at a time until its transaction ends; ask before any other lock.
+
+    An SQLite file has one writer at a time anyway.
+    """
+    if tx.conn.dialect.name == "postgresql":
+        tx.execute(text("SELECT pg_advisory_xact_lock(:what)"), {"what": what})
 
 
 def lock_teams(tx: Tx, team_ids: Iterable[int]) -> dict[int, HeadRow]:

@@ -138,6 +138,10 @@ Work = Batched | Single
 Settled = tuple[Waiter, Any, BaseException | None]
 
 
+def _at_once(commit: Callable[[], object]) -> object:
+    return commit()
+
+
 class CommitLost(Exception):
     """The connection went while COMMIT was under way: written or not, nobody knows yet."""
 
@@ -162,6 +166,7 @@ class Writer:
         self._down: str | None = None
         self._watching = False
         self._stopping = False
+        self.committing: Callable[[Callable[[], object]], object] = _at_once  # who waits for the disk
         self.on_commit: set[Callable[[], None]] = set()  # called in any thread: be quick, raise nothing
         self.batches = 0
         self.batched = 0
@@ -404,7 +409,7 @@ class Writer:
 
     def _driver_commit(self, connection: Connection, driver: Any) -> None:
         try:
-            driver.commit()
+            self.committing(driver.commit)
         except Exception as error:
             if classify(error) is Fault.UNAVAILABLE and connection.dialect.name != "sqlite":
                 raise CommitLost(describe(error)) from error

@@ -17,36 +17,24 @@ same way but with one core: `Door` needs no scribe.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
-import marshal
 import os
 import signal
 import socket
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from hub.coordination.nodes import NodeLease
-from hub.db.writer import MAX_QUEUED_BYTES, MAX_QUEUED_ITEMS, SIZES, Batched, BatchHandler, Writer
-from hub.intake.blobs import BlobStore
-from hub.intake.model import KeyReused, Prepared, Result
-from hub.intake.parser import (
-    HUNG_TICKS,
-    TICK_S,
-    ChannelAccount,
-    Job,
-    Parsed,
-    PluginHung,
-    given_up,
-    understand,
-)
-from hub.kernel.clock import instant, moment
+from hub.db.writer import MAX_QUEUED_BYTES, MAX_QUEUED_ITEMS, SIZES
+from hub.intake.clerk import Build, live
+from hub.intake.model import KeyReused, Result
+from hub.intake.wire import Answer, cut, framed
+from hub.kernel.clock import instant
 from hub.kernel.errors import Unavailable
 from hub.kernel.recent import RecentMax
 from hub.sdk.errors import DeliveryRejected
@@ -58,25 +46,6 @@ SEND_AT = 8
 """So many deliveries go on their way at once: the scribe reads them while the next are received."""
 STUCK_S = 30
 """A scribe that has answered nothing for so long hangs, and is ended: longer than any wait for the database."""
-_HEAD = 4  # bytes of a frame's length
-_PR_SET_PDEATHSIG = 1
-_READ = 1 << 20
-
-Answer = tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the scribe works with, in its own process. Its writer has no thread: the scribe is its thread."""
-
-    writer: Writer
-    handler: BatchHandler
-    accounts: Mapping[str, ChannelAccount]
-    blobs: BlobStore
-
-
-Build = Callable[[int, int], Desk]
-"""(node number, not before) -> the scribe's desk."""
 
 
 class NotHere(Exception):
@@ -112,14 +81,14 @@ class Scribe:
         pid = os.fork()
         if pid == 0:
             ours.close()
-            _live(theirs, build)
+            live(theirs, build)
         theirs.close()
         return cls(ours, pid)
 
     def begin(self, node: NodeLease, not_before: int) -> None:
         """The database is ready; the scribe makes its ids with this node number, later than `not_before`."""
         self.node = node
-        self._socket.sendall(_framed((node.number, not_before)))
+        self._socket.sendall(framed((node.number, not_before)))
 
     async def start(self) -> None:
         """Listen to its answers."""
@@ -201,7 +170,7 @@ class Scribe:
     def _send(self) -> None:
         frame, self._frame = self._frame, []
         if frame and self._line is not None and self._line.transport is not None:
-            self._line.transport.write(_framed(frame))
+            self._line.transport.write(framed(frame))
 
     def _tick(self) -> None:
         """Seconds without an answer are counted, not read off a clock: a machine that stood still ends nobody."""
@@ -226,7 +195,7 @@ class Scribe:
             self._bytes -= size
             self._waits.note(now - since, now)
             if not future.done():  # else its caller went away; the work is done all the same
-                _settle(future, said)
+                settle(future, said)
         self.on_commit()
 
     def _lost(self) -> None:
@@ -241,7 +210,7 @@ class Scribe:
         self._unanswered.clear()
 
 
-def _settle(future: asyncio.Future[Result], said: Sequence[Any]) -> None:
+def settle(future: asyncio.Future[Result], said: Sequence[Any]) -> None:
     match said:
         case ["outcome", kind, request_id, repeated]:
             future.set_result(Outcome(kind=OutcomeKind(kind), request_id=request_id, repeated=repeated))
@@ -253,153 +222,6 @@ def _settle(future: asyncio.Future[Result], said: Sequence[Any]) -> None:
             future.set_exception(DeliveryRejected(reason, message, status=status))
         case ["unavailable", message, retry_after_s]:
             future.set_exception(Unavailable(message, retry_after_s=retry_after_s))
-
-
-def _said(result: Result | None, error: BaseException | None) -> Answer:
-    """An answer as plain values; the reverse of `_settle`."""
-    match error:
-        case None if isinstance(result, Outcome):
-            return ("outcome", result.kind.value, result.request_id, result.repeated)
-        case None:
-            return ("reused",)
-        case DeliveryRejected():
-            return ("rejected", error.reason, error.message, error.status)
-        case Unavailable():
-            return ("unavailable", error.message, error.retry_after_s)
-    return ("unavailable", "this delivery cannot be stored right now", 5)
-
-
-# --- in the scribe's process -------------------------------------------------------------------------------
-
-
-def _live(theirs: socket.socket, build: Build) -> None:
-    """All of the scribe's life; never returns."""
-    code = 1
-    try:
-        _die_with_parent()
-        for number in (signal.SIGINT, signal.SIGTERM):  # the serving process ends us, by closing the line
-            signal.signal(number, signal.SIG_IGN)
-        _work(theirs, build)
-        code = 0
-    except BaseException as error:  # noqa: BLE001 - the end of a process: say why, then go
-        log.error("scribe_raised", error=type(error).__name__)
-    finally:
-        os._exit(code)  # nothing that the serving process has set up for its own end may run here
-
-
-def _die_with_parent() -> None:
-    with suppress(OSError, AttributeError):  # not Linux: the closed line ends us as well
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _work(theirs: socket.socket, build: Build) -> None:
-    """One thread does it all, so nothing waits for the interpreter's lock: read, understand, commit, answer."""
-    came = bytearray()
-    first = _wait(theirs, came)
-    if not first:
-        return
-    desk = build(*first[0])
-    guard = Guard(desk.blobs)
-    for frame in first[1:]:
-        theirs.sendall(_framed(_write_down(desk, guard, frame)))
-    while frames := _wait(theirs, came):
-        deliveries = [delivery for frame in frames for delivery in frame]
-        theirs.sendall(_framed(_write_down(desk, guard, deliveries)))
-
-
-def _wait(theirs: socket.socket, came: bytearray) -> list[Any]:
-    """All frames that have come, at least one; none once the serving process has nothing more to say."""
-    while not (frames := _cut(came)):
-        data = theirs.recv(_READ)
-        if not data:
-            return []
-        came += data
-    return frames
-
-
-def _write_down(desk: Desk, guard: Guard, deliveries: Sequence[Answer]) -> list[Answer]:
-    """Understand all, commit what is understood, and say what became of each."""
-    answers: list[Answer] = []
-    works: list[Batched] = []
-    with guard:
-        for serial, account, method, path, headers, query, body, address, received_at in deliveries:
-            raw = RawDelivery(
-                account=account,
-                method=method,
-                path=path,
-                headers=headers,
-                query=query,
-                body=body,
-                address=address,
-                received_at=moment(received_at),
-            )
-            if account not in desk.accounts:
-                answers.append((serial, "not_here"))
-                continue
-            asked = _Asked(serial, answers)
-            result = guard.understand(Job(desk.accounts[account], raw, asked))
-            if isinstance(result, Prepared):
-                works.append(Batched(desk.handler, result, len(body), asked))
-            else:
-                asked.settle(None, result)
-    desk.writer.commit_here(works)
-    return answers
-
-
-class _Asked:
-    """The delivery of one serial number waits."""
-
-    __slots__ = ("_answers", "_serial")
-    loop = None
-
-    def __init__(self, serial: int, answers: list[Answer]) -> None:
-        self._serial = serial
-        self._answers = answers
-
-    def settle(self, result: Any, error: BaseException | None) -> None:
-        self._answers.append((self._serial, *_said(result, error)))
-
-
-class Guard:
-    """Throws a plugin out of its own endless loop: the parser's watch (`hub.intake.parser`), for one thread.
-
-    A timer interrupts the thread each tick; a delivery that is still being understood HUNG_TICKS ticks later
-    is given up. What hangs outside of Python's reach is ended by the serving process (`STUCK_S`).
-    """
-
-    def __init__(self, blobs: BlobStore) -> None:
-        self._blobs = blobs
-        self._current: Job | None = None
-        self._ticks = 0
-
-    def __enter__(self) -> None:
-        """Begin to watch; in the main thread, which is the one that gets signals."""
-        signal.signal(signal.SIGALRM, self._tick)
-        signal.setitimer(signal.ITIMER_REAL, TICK_S, TICK_S)
-
-    def __exit__(self, *_: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def understand(self, job: Job) -> Parsed:
-        """As `hub.intake.parser.understand`; a hung plugin's delivery comes back as pending."""
-        self._ticks = 0
-        try:
-            self._current = job
-            try:
-                return understand(job, self._blobs)
-            finally:
-                self._current = None
-        except PluginHung:
-            return given_up(job, self._blobs)
-
-    def _tick(self, _number: int, _frame: object) -> None:
-        if self._current is not None and not self._current.read:
-            self._ticks += 1
-            if self._ticks >= HUNG_TICKS:
-                raise PluginHung
-
-
-# --- the line ----------------------------------------------------------------------------------------------
 
 
 class _Line(asyncio.Protocol):
@@ -418,23 +240,8 @@ class _Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._came += data
-        for frame in _cut(self._came):
+        for frame in cut(self._came):
             self._take(frame)
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._lost()
-
-
-def _framed(values: Any) -> bytes:
-    """Marshalled values (both ends are the same interpreter) behind their length."""
-    content = marshal.dumps(values)
-    return len(content).to_bytes(_HEAD, "big") + content
-
-
-def _cut(came: bytearray) -> list[Any]:
-    """Take the whole frames off what has come."""
-    frames = []
-    while len(came) >= _HEAD and len(came) >= (end := _HEAD + int.from_bytes(came[:_HEAD], "big")):
-        frames.append(marshal.loads(came[_HEAD:end]))  # noqa: S302 - our own process wrote it
-        del came[:end]
-    return frames

@@ -13,7 +13,9 @@ import unicodedata
 _NOT_DIGITS = re.compile(r"[^\d]")
 _ALLOWED = re.compile(r"[\d\s()+./\-\u2010-\u2015\u00a0]+(?:(?:доб|ext|x)\.?\s*\d{1,6})?", re.IGNORECASE)
 # Codes of the national plan: mobile operators and the 0[3-6]x geographic areas (Ukraine, plan of 2009).
-_UA_CODE = re.compile(r"(?:39|50|63|66|67|68|73|75|77|9[1-9]|3[1-8]|4[13-8]|5[1-7]|6[1-5]|69)\d{7}")
+_UA_PLAN = r"(?:39|50|63|66|67|68|73|75|77|9[1-9]|3[1-8]|4[13-8]|5[1-7]|6[1-5]|69)[0-9]{7}"
+_UA_CODE = re.compile(_UA_PLAN)
+_UA_READY = re.compile(rf"\+380{_UA_PLAN}")
 
 
 def _ukrainian(digits: str) -> str | None:
@@ -38,6 +40,8 @@ def parse_phone(text: str, region: str = "UA") -> str | None:
     `region` is the ISO country whose national form is meant when no country code stands there.
     """
     text = text.strip()[:64]
+    if _UA_READY.fullmatch(text):  # what a plugin has read already comes by here again
+        return text
     if not text.isascii():  # digits of other scripts are digits too
         text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
     if len(text) < 5 or not _ALLOWED.fullmatch(text):

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hub.kernel.clock import Instant
@@ -44,9 +44,19 @@ class Group(StrEnum):
     DIGEST = "digest"  # the head's morning
 
 
+class StaffAccounts(Protocol):
+    """Which accounts write to the staff, at this moment; "" where there is none."""
+
+    @property
+    def bot(self) -> str: ...
+
+    @property
+    def mail(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
-class StaffAccounts:
-    """Which accounts write to the staff; "" where there is none."""
+class NamedAccounts:
+    """Staff accounts that never change."""
 
     bot: str = ""
     mail: str = ""

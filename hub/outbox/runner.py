@@ -14,13 +14,16 @@ from typing import Protocol, runtime_checkable
 
 import orjson
 import structlog
-from sqlalchemy import and_, or_, select, tuple_, update
+from sqlalchemy import and_, bindparam, exists, or_, select, tuple_, update
+from sqlalchemy.engine import Connection
 
 from hub.db.database import Database
 from hub.db.lookup import any_of
+from hub.db.prepared import Prepared
 from hub.db.rows import OutboxRow
 from hub.db.tables import outbox
 from hub.db.tx import Tx
+from hub.kernel.clock import Instant
 from hub.outbox.model import (
     GATHERED,
     LEASE,
@@ -85,6 +88,11 @@ class OutboxRunner:
     async def drain(self, lane: str | None = None) -> int:
         """Deliver what is due now; returns how many rows were settled. What falls due meanwhile waits a tick."""
         settled = 0
+        # A look costs a reader; claiming takes the writer's turn, also where nothing is due.
+        if lane is not None and not await self._db.read(
+            lambda conn: is_due(conn, lane, self._db.clock.now())
+        ):
+            return settled
         while True:
             rows = await self._db.write(lambda tx: claim(tx, self._owner, self._sinks, lane))
             if rows:
@@ -130,6 +138,16 @@ class OutboxRunner:
 
 
 NO_SINKS: Mapping[str, Sink] = MappingProxyType({})
+
+
+_DUE = Prepared(
+    select(exists().where(outbox.c.next_try_at <= bindparam("now"), outbox.c.lane == bindparam("lane")))
+)
+
+
+def is_due(conn: Connection, lane: str, now: Instant) -> bool:
+    """Whether there may be something to claim."""
+    return bool(_DUE.run(conn, now=now, lane=lane).fetchone()[0])
 
 
 def claim(

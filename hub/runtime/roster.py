@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -29,7 +29,7 @@ from hub.intake.parser import ChannelAccount
 from hub.kernel.sealing import SecretKey
 from hub.loader import Plugins
 from hub.requests.replies import Writer
-from hub.runtime.building import Accounts, AccountSettings, build_account, of_record
+from hub.runtime.building import Accounts, AccountSettings, build_account, let_go, of_record
 from hub.runtime.listeners import Listeners
 from hub.runtime.watch import Watch
 from hub.sdk.carrier import Carrier
@@ -94,7 +94,8 @@ class Roster:
         self.channels: Lasting[ChannelAccount] = Lasting()
         self.objects: Lasting[Channel] = Lasting()
         self.writers: dict[str, Writer] = {}  # those that write to customers
-        self.all_writers: dict[str, Writer] = {}
+        self.bots: set[str] = set()
+        self.silence_hours: dict[str, float] = {}
         self.carriers: Lasting[Carrier] = Lasting()
         self.plugin_of: dict[str, str] = {}
         self.off: dict[str, str] = dict(found.off)
@@ -102,6 +103,7 @@ class Roster:
         self._hosts = {host.account: host for host in found.hosts}
         self._serving: dict[str, int] = {}
         self._busy = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
         self._door: Door | None = None
         self._listeners: Listeners | None = None
         self._watch: Watch | None = None
@@ -176,7 +178,9 @@ class Roster:
             host.store.attach(self._db, self._key)
             for conduct in found.conducts:
                 conduct.attach(self._db)
-            self._close_later(self._hosts.get(name))
+            self._close_later(
+                self._found.channels.get(name) or self._found.carriers.get(name), self._hosts.get(name)
+            )
             self._hosts[name] = host
             self._found.hosts.append(host)
         self._found.off.pop(name, None)
@@ -201,12 +205,20 @@ class Roster:
         else:
             self.off.pop(record.name, None)
 
-    def _close_later(self, host: AccountHost | None) -> None:
+    def _close_later(self, one: Channel | Carrier | None, host: AccountHost | None) -> None:
+        """What was replaced is let go once no call can be under way with it."""
         if host is None:
             return
-        close: Callable[[], Awaitable[None]] = host.http.close
-        loop = asyncio.get_running_loop()
-        loop.call_later(CLOSE_AFTER_S, lambda: asyncio.ensure_future(close()))
+
+        async def close() -> None:
+            await asyncio.sleep(CLOSE_AFTER_S)
+            if one is not None:
+                await let_go(one)
+            await host.http.close()
+
+        task = asyncio.create_task(close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def _enter(self, one: AccountSettings) -> None:
         """Serve it, for everybody here."""
@@ -222,10 +234,12 @@ class Roster:
         self.channels[name] = account
         self.objects[name] = channel
         able = channel.capabilities
-        if able.sends:
-            self.all_writers[name] = Writer(name, able.writes_to, able.sends_first, able.files)
-            if not one.route.staff:
-                self.writers[name] = self.all_writers[name]
+        if one.silence_hours:
+            self.silence_hours[name] = one.silence_hours
+        if able.sends and one.route.staff:
+            self.bots.add(name)  # the staff's own: customers are never written to through it
+        elif able.sends:
+            self.writers[name] = Writer(name, able.writes_to, able.sends_first, able.files)
         if self._door is not None:
             self._door.serve(account, changed=one.origin == accounts.WORKSPACE)
         if self._watch is not None:
@@ -242,9 +256,22 @@ class Roster:
         self.channels.take_out(name)
         self.objects.take_out(name)
         self.writers.pop(name, None)
-        self.all_writers.pop(name, None)
+        self.bots.discard(name)
+        self.silence_hours.pop(name, None)
         if self._listeners is not None:
             await self._listeners.remove(name)
+
+    # --- who writes to the staff ---------------------------------------------------------------------
+
+    @property
+    def bot(self) -> str:
+        """The bot of the staff; the first by name."""
+        return min(self.bots, default="")
+
+    @property
+    def mail(self) -> str:
+        """The account that mails notices: the first by name that sends mail."""
+        return min((name for name, one in self.writers.items() if one.writes_to == "email"), default="")
 
     # --- trying one ----------------------------------------------------------------------------------
 

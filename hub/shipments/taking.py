@@ -85,6 +85,11 @@ class _Taking:
         )
 
 
+def _settled(row: ShipmentRow | None) -> bool:
+    """No money is awaited: it may be told in a second place, while the document stays word for word the same."""
+    return row is not None and row.money_status in MONEY_SETTLED
+
+
 def take_in(
     tx: Tx, rows: Sequence[ShipmentRow], results: Results, pace: Pace, announce: Announce = nobody
 ) -> None:
@@ -95,7 +100,11 @@ def take_in(
     current = store.lock(tx, [*(r.id for r in rows), *parents])
     digests = {i: text.sha256_hex(one.document) for i, one in results.tracked.items() if one.document}
     kept = store.known_documents(tx.conn, set(digests.values()))
-    same = {i for i, digest in digests.items() if (i, digest) in kept and _says_all(current.get(i))}
+    same = {
+        i
+        for i, digest in digests.items()
+        if (i, digest) in kept and _says_all(current.get(i)) and _settled(current.get(i))
+    }
     known = store.observations(tx.conn, [i for i in results.tracked if i in current and i not in same])
     legs: dict[int, list[tuple[RelationKind, Status]]] = {}
     for child in store.children(tx.conn, list(known)):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 _watch = threading.local()
 _hooked: list[bool] = []
@@ -59,3 +62,25 @@ def told(error: object) -> str:
     if not isinstance(error, BaseException):
         return ""
     return "".join(traceback.format_exception(error)) + repr(error.args) + str(vars(error))
+
+
+class Spent:
+    """CPU seconds of this thread in a block, in `s` after it, without the garbage collector.
+
+    The collector goes through all that the test process holds, which is no cost of the code in the block.
+    """
+
+    s = 0.0
+
+    def __enter__(self) -> Spent:
+        self._collects = gc.isenabled()
+        gc.disable()
+        self._started = time.thread_time()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.s = time.thread_time() - self._started
+        if self._collects:
+            gc.enable()

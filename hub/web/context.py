@@ -14,7 +14,7 @@ from hub.intake.door import Door
 from hub.kernel.clock import Clock
 from hub.kernel.sealing import SecretKey
 from hub.loader import Plugins
-from hub.notices.model import StaffAccounts
+from hub.notices.model import NamedAccounts, StaffAccounts
 from hub.requests.replies import Writer
 from hub.sdk.carrier import Carrier, CarrierPlugin
 from hub.settings import Loaded
@@ -70,7 +70,7 @@ class Services:
     key: SecretKey | None = None
     roster: LiveAccounts | None = None
     plugins: Plugins = field(default_factory=Plugins)
-    staff_accounts: StaffAccounts = field(default_factory=StaffAccounts)
+    staff_accounts: StaffAccounts = field(default_factory=NamedAccounts)
 
 
 SERVICES = web.AppKey("services", Services)

@@ -109,7 +109,7 @@ async def test_from_the_first_link_to_a_parcel_under_way(served: Any, page: "Pag
     async with ClientSession() as session, session.post(f"{address}/in/shop-form", json=customer) as answer:
         assert answer.status == 201
 
-    await page.get_by_role("link", name="My day").click()
+    await page.goto(f"{address}/")
     await page.get_by_role("button", name="Accept: A coffee machine, please").click()
     await page.get_by_role("status").get_by_text("You are working on this task.").wait_for()
     assert (
@@ -138,6 +138,7 @@ async def test_from_the_first_link_to_a_parcel_under_way(served: Any, page: "Pag
     await page.get_by_role("button", name="Українська").click()
     await page.get_by_role("heading", name="Посилки").wait_for()
     await fits(page)
+    await page.get_by_text("Меню").click()
     await page.get_by_role("button", name="Вийти").click()
     await page.get_by_role("heading", name="Увійти").wait_for()
 

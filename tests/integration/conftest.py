@@ -4,54 +4,35 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url
 
 from hub.coordination.nodes import acquire_node
-from hub.db import schema
 from hub.db.database import Database
 from hub.db.engine import open_engine
 from hub.kernel.clock import SystemClock
 from tests.integration.hubs import Running, Served, running
 
-if TYPE_CHECKING:
-    from tests.postgres_cluster import Cluster
-
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_cluster: "Cluster") -> str:
-    """A database with all tables; copying it takes a tenth of migrating."""
-    name = postgres_cluster.create_database(name="template_hub")
-    engine = open_engine(make_url(postgres_cluster.url(name)), writes=True, pool_size=1)
-    schema.upgrade(engine)
-    engine.dispose()
-    return name
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same for SQLite: a file to copy."""
-    file = tmp_path_factory.mktemp("template") / "hub.db"
-    engine = open_engine(make_url(f"sqlite:///{file}"), writes=True, pool_size=1)
-    schema.upgrade(engine)
-    engine.dispose()
-    return file
+def postgres_template(migrated_database: str) -> str:
+    return migrated_database
 
 
 @pytest.fixture
-def hub_url(database_url: str, sqlite_template: Path) -> str:
+def hub_url(database_url: str, migrated_file: Path) -> str:
     """The test runs twice, with a fresh database of each kind that has all tables."""
     if database_url.startswith("sqlite"):
-        shutil.copy(sqlite_template, database_url.removeprefix("sqlite:///"))
+        shutil.copy(migrated_file, database_url.removeprefix("sqlite:///"))
     return database_url
 
 
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
     """A fresh SQLite database with all tables."""
-    shutil.copy(sqlite_template, tmp_path / "hub.db")
+    shutil.copy(migrated_file, tmp_path / "hub.db")
     return f"sqlite:///{tmp_path / 'hub.db'}"
 
 

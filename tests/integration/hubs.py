@@ -20,10 +20,11 @@ from sqlalchemy.engine import Connection
 
 from hub.access.model import Role
 from hub.access.store import add_token
-from hub.app import CLI, Hub, build_process, open_hub
+from hub.app import Hub, build_process, open_hub
 from hub.assignment.members import join_team
 from hub.db.tx import Tx
 from hub.kernel.clock import Clock
+from hub.opening import CLI
 from hub.runtime.process import Process
 from hub.settings import Loaded, build
 from hub.staff import service as people

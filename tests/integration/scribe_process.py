@@ -15,9 +15,10 @@ from typing import Any, cast
 
 from hub.intake import scribe as module
 from hub.intake.blobs import BlobStore
+from hub.intake.clerk import Desk, Guard
 from hub.intake.model import Prepared
 from hub.intake.parser import ChannelAccount, Job
-from hub.intake.scribe import Desk, Guard, Scribe
+from hub.intake.scribe import Scribe
 from hub.kernel.clock import moment
 from hub.sdk import Channel, ChannelCapabilities, Event, EventKind, Parsed, RawDelivery, Verified
 from hub.sdk.messages import Outcome, OutcomeKind

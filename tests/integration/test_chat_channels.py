@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from hub.app import CLI
+from hub.opening import CLI
 from hub.requests.replies import Letter, NewFile, Writer
 from hub.requests.replies import reply as reply_to
 from hub.runtime.replies import ReplySink

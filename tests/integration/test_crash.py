@@ -68,7 +68,7 @@ class Load:
 @pytest.mark.slow
 @pytest.mark.timeout(1_800 if LONG else 150)
 async def test_kill_loses_nothing_and_doubles_nothing(hub_url, serve, record_property):
-    kills = 100 if LONG else 8 if hub_url.startswith("sqlite") else 4
+    kills = 100 if LONG else 5 if hub_url.startswith("sqlite") else 3
     chance = random.Random(20261122)
     served = serve(hub_url)
     for name in ("Ann", "Bob", "Eve"):

@@ -163,7 +163,7 @@ BAD = {
     "nobody": (b'{"colour": "red"}', "application/json", 422),
     "wrong type": (b"name=x", "image/png", 415),
     "no type": (b"name=x", "", 415),
-    "multipart": (b"--x--", "multipart/form-data; boundary=x", 415),
+    "multipart": (b"--x--", "multipart/form-data; boundary=x", 422),
     "huge number": (b'{"name": 1e999}', "application/json", 400),
 }
 

@@ -75,8 +75,8 @@ def make_two_teams(url, folder):
 
 
 def both(tx, number):
-    from hub.app import CLI
     from hub.assignment.members import join_team
+    from hub.opening import CLI
     from hub.staff import store as staff
 
     person = add_person(tx, f"Seller {number}", share=number % 3 + 1)

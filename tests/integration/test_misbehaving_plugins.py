@@ -19,6 +19,10 @@ CHANNELS = {
 }
 
 
+# What contains a plugin knows no database; what is stored of it is tried on both.
+ON_A_FILE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
 @pytest.fixture(autouse=True)
 def _plugins_begin_anew():
     odd_plugins.mended.clear()
@@ -92,6 +96,7 @@ async def test_third_try_becomes_a_task_to_read_by_hand(hub_url, hub, clock, how
     assert ledger_audit.problems(hub_url) == []
 
 
+@ON_A_FILE
 async def test_hanging_plugin_is_given_up_and_tried_again(hub, clock):
     began = time.monotonic()
     status, body = await hub.form({"how": "hang", "id": "d1", "text": "later"}, account="odd")
@@ -104,6 +109,7 @@ async def test_hanging_plugin_is_given_up_and_tried_again(hub, clock):
     assert hub.rows("SELECT body FROM message") == [("later",)]
 
 
+@ON_A_FILE
 async def test_hanging_check_of_the_signature_is_kept_too(hub, clock):
     assert (await hub.form({"how": "verify hangs", "id": "d1"}, account="odd"))[0] == 202
     odd_plugins.mended.add("odd")
@@ -127,6 +133,7 @@ async def test_repeats_of_a_delivery_nobody_checked_are_one_request_in_the_end(h
     assert sorted(row[0] for row in state_of(hub)) == ["noted", "noted", "stored"]
 
 
+@ON_A_FILE
 async def test_three_hung_calls_switch_the_account_to_pending_only(hub, clock):
     for n in range(3):
         assert (await hub.form({"how": "hang", "id": f"h{n}"}, account="odd"))[0] == 202
@@ -143,6 +150,7 @@ async def test_three_hung_calls_switch_the_account_to_pending_only(hub, clock):
     assert hub.one("SELECT count(*) FROM delivery WHERE account = 'odd' AND state = 'pending'") == 23
 
 
+@ON_A_FILE
 @pytest.mark.parametrize("how", ["hang", "spin"])
 async def test_other_accounts_go_on_while_one_hangs(hub, how):
     others = [hub.form({"name": "A", "phone": phone(n)}) for n in range(40)]
@@ -155,6 +163,7 @@ async def test_other_accounts_go_on_while_one_hangs(hub, how):
     assert hub.one("SELECT count(*) FROM request") == 40
 
 
+@ON_A_FILE
 async def test_late_result_of_a_hung_call_changes_nothing(hub, clock):
     assert (await hub.form({"how": "hang", "id": "d1"}, account="odd"))[0] == 202
     odd_plugins.let_go.set()  # the thread that was given up comes back with a result
@@ -166,6 +175,7 @@ async def test_late_result_of_a_hung_call_changes_nothing(hub, clock):
     assert hub.one("SELECT count(*) FROM message") == 2
 
 
+@ON_A_FILE
 @pytest.mark.parametrize(
     "how", ["answer raises", "answer is nonsense", "answer has no status", "answer splits headers"]
 )
@@ -175,6 +185,7 @@ async def test_stored_is_stored_whatever_the_plugin_answers(hub, how):
     assert state_of(hub) == [("stored", 1, True)]
 
 
+@ON_A_FILE
 @pytest.mark.parametrize("how", ["answer spins", "answer sleeps"])
 async def test_an_answer_that_holds_up_the_hub_is_thrown_out_and_not_asked_again(hub, how):
     began = time.monotonic()
@@ -196,6 +207,7 @@ async def test_check_that_raises_stores_nothing_and_asks_for_a_repeat(hub):
     assert (await hub.form({"id": "d1"}, account="odd"))[0] == 200
 
 
+@ON_A_FILE
 async def test_refused_signature_is_counted_and_stores_nothing(hub):
     status, body = await hub.form({"how": "reject"}, account="odd")
     assert (status, body["reason"]) == (401, "signature")
@@ -240,6 +252,7 @@ async def page_of(hub, how):
         return answer.status, await answer.text()
 
 
+@ON_A_FILE
 @pytest.mark.parametrize("how", ["raise", "nonsense", "header"])
 async def test_a_page_that_fails_is_recorded_on_its_account(hub, how):
     status, body = await page_of(hub, how)
@@ -250,6 +263,7 @@ async def test_a_page_that_fails_is_recorded_on_its_account(hub, how):
     assert await page_of(hub, "") == (200, "page")
 
 
+@ON_A_FILE
 @pytest.mark.parametrize("how", ["hang", "spin"])
 async def test_a_page_that_hangs_holds_nobody_and_one_click_brings_the_account_back(hub, how, monkeypatch):
     monkeypatch.setitem(guard.LIMIT_S, "page", 0.3)
@@ -265,6 +279,7 @@ async def test_a_page_that_hangs_holds_nobody_and_one_click_brings_the_account_b
     assert hub.one("SELECT count(*) FROM audit WHERE action = 'account_resumed'") == 1
 
 
+@ON_A_FILE
 async def test_only_an_account_that_is_there_is_switched_on(hub):
     admin = hub.token("admin")
     assert (await hub.api("POST", "/channels/nobody/resume", admin, {}))[0] == 404

@@ -15,7 +15,7 @@ NAME, WORDS, MAIL = "Оксана Прізвищенко", "особисті с�
 
 
 @pytest.fixture
-async def hub(start, hub_url):
+async def hub(hub_url, start):
     return await start(hub_url)
 
 

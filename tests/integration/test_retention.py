@@ -20,7 +20,7 @@ KYIV = ZoneInfo("Europe/Kyiv")
 
 
 @pytest.fixture
-async def hub(start, hub_url):
+async def hub(hub_url, start):
     return await start(hub_url)
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from hub.testing.emulators.telegram import TelegramEmulator
-from tests.integration.hubs import phone, until
+from tests.integration.hubs import Served, phone, until
 
 
 def rows(url, sql):
@@ -17,6 +17,21 @@ def rows(url, sql):
             return [tuple(row) for row in connection.execute(text(sql))]
     finally:
         engine.dispose()
+
+
+async def test_hubs_that_start_at_once_on_an_empty_database_furnish_it_once(postgres_url, tmp_path):
+    """Each makes teams, routes and the first administrator where they are missing."""
+    served = [Served(postgres_url, tmp_path, name=f"hub{number}") for number in range(3)]
+    try:
+        await asyncio.gather(*(asyncio.to_thread(one.start) for one in served))
+        async with httpx.AsyncClient() as client:
+            answers = await asyncio.gather(*(client.get(f"{one.base}/readyz") for one in served))
+        assert [answer.status_code for answer in answers] == [200, 200, 200]
+    finally:
+        for one in served:
+            one.kill()
+    assert rows(postgres_url, "SELECT login FROM staff") == [("admin",)]
+    assert rows(postgres_url, "SELECT name FROM team") == [("sales",)]
 
 
 @pytest.fixture

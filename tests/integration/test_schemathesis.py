@@ -41,10 +41,10 @@ def test_api_does_what_its_document_says(serve, sqlite_url, tmp_path):
     options = {
         "--header": f"Authorization: Bearer {token}",
         "--phases": "examples,coverage,fuzzing,stateful",
-        "--max-examples": "100" if LONG else "6",
+        "--max-examples": "100" if LONG else "3",
         "--seed": "20261122",
         "--generation-database": "none",
-        "--workers": "2",
+        "--workers": "1",  # in two threads CPython 3.11 trips over its own parser now and then
         "--request-timeout": "10",
     }
     done = subprocess.run(

@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 
 from hub.intake.model import KeyReused
-from hub.intake.scribe import _said, _settle
+from hub.intake.scribe import settle
+from hub.intake.wire import said
 from hub.kernel.errors import Unavailable
 from hub.sdk.errors import DeliveryRejected
 from hub.sdk.messages import Outcome, OutcomeKind
@@ -135,7 +136,7 @@ def test_scribe_that_stands_still_is_ended():
 )
 async def test_answers_pass_the_line(result, error):
     future = asyncio.get_running_loop().create_future()
-    _settle(future, _said(result, error))
+    settle(future, said(result, error))
     if error is None:
         assert future.result() == result
         return

@@ -9,8 +9,6 @@ import shutil
 from contextlib import AsyncExitStack
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from hub.accounts import store as accounts
 from hub.db import tables as t
 from hub.kernel.clock import MINUTE
@@ -21,7 +19,7 @@ from hub.shipments.poller import Poller
 from hub.shipments.service import Pace
 from hub.testing.host import LoopbackHost
 from tests.plugins.carriers import KINDS
-from tests.unit.world import World, manual_clock, migrate, open_database
+from tests.unit.world import World, manual_clock, open_database
 
 STEP_S = 2 * 3600
 TICK = 40 * MINUTE
@@ -37,13 +35,6 @@ NUMBERS = {
     "delivery": [f"083000{n:04d}" for n in range(PARCELS)],
     "rozetka_delivery": [f"UNK-40000{n:04d}" for n in range(PARCELS)],
 }
-
-
-@pytest.fixture(scope="module")
-def migrated_file(tmp_path_factory):
-    file = tmp_path_factory.mktemp("schema") / "hub.db"
-    migrate(f"sqlite:///{file}")
-    return file
 
 
 class Hub:

@@ -21,7 +21,7 @@ from hub.shipments.poller import Poller
 from hub.shipments.service import Pace
 from hub.testing.host import LoopbackHost
 from tests.plugins.carriers import KINDS
-from tests.unit.world import World, manual_clock, migrate, open_database
+from tests.unit.world import World, manual_clock, open_database
 
 S, M = Status, MoneyStatus
 STEP_S = 4 * 3600
@@ -29,13 +29,6 @@ STEP_S = 4 * 3600
 
 COD = 125_000
 ECOM = {"bearer_tracking": "t", "bearer_ecom": "e", "counterparty_token": "c"}
-
-
-@pytest.fixture(scope="module")
-def migrated_file(tmp_path_factory):
-    file = tmp_path_factory.mktemp("schema") / "hub.db"
-    migrate(f"sqlite:///{file}")
-    return file
 
 
 @pytest.fixture

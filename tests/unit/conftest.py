@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from hub.db.database import Database
-from tests.unit.world import World, manual_clock, migrate, open_database
+from tests.unit.world import World, manual_clock, open_database
 
 settings.register_profile(
     "unit", max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
@@ -27,11 +27,8 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with the schema; copied, because migrating costs more than a test."""
-    file = tmp_path_factory.mktemp("schema") / "hub.db"
-    migrate(f"sqlite:///{file}")
-    return file
+def postgres_template(migrated_database: str) -> str:
+    return migrated_database
 
 
 @pytest.fixture
@@ -54,9 +51,10 @@ def world(hub_db: Database) -> World:
 
 
 @pytest.fixture
-def both_worlds(database_url: str) -> Iterator[World]:
+def both_worlds(database_url: str, migrated_file: Path) -> Iterator[World]:
     """As `world`, once on SQLite and once on PostgreSQL."""
-    migrate(database_url)
+    if database_url.startswith("sqlite"):
+        shutil.copy(migrated_file, database_url.removeprefix("sqlite:///"))
     clock = manual_clock()
     db = open_database(database_url, clock)
     yield World(db, clock)

@@ -21,9 +21,9 @@ from hub.assignment.policy import Roster
 from hub.cli import integrity
 from hub.contacts.model import PHONE, IdentityKey, Person
 from hub.contacts.store import find_or_add
-from hub.db import schema, tables
+from hub.db import tables
 from hub.db.database import Database
-from hub.db.engine import open_engine, parse_url
+from hub.db.engine import parse_url
 from hub.db.rows import JournalRow, LedgerRow, TaskRow
 from hub.db.tx import Tx
 from hub.intake.byhand import ByHand, open_by_hand
@@ -39,15 +39,6 @@ from hub.tasks import store as tasks
 
 NOON = parse_rfc3339("2026-03-02T12:00:00+02:00")
 T = TypeVar("T")
-
-
-def migrate(url: str) -> None:
-    """Bring an empty database to the present schema."""
-    engine = open_engine(parse_url(url, Path("/")), writes=True, pool_size=1)
-    try:
-        schema.ensure(engine, migrate=True)
-    finally:
-        engine.dispose()
 
 
 def open_database(url: str, clock: ManualClock, node: int = 0) -> Database:

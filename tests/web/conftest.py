@@ -1,6 +1,7 @@
 """A whole hub on a real SQLite file behind aiohttp's test client, and a browser made of forms."""
 
 import re
+import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from html import unescape
@@ -140,7 +141,9 @@ MakeHub = Callable[..., Any]
 
 
 @pytest.fixture
-async def make_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeHub]:
+async def make_hub(
+    tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[MakeHub]:
     """Open hubs as `hub serve` does, on a database each; closes them."""
     monkeypatch.setenv("HUB_SECRET_KEY", "k" * 40)
     opened: list[WebHub] = []
@@ -162,7 +165,8 @@ async def make_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
             },
         }  # fmt: skip
         folder = tmp_path / str(len(opened))
-        folder.mkdir()
+        (folder / "var").mkdir(parents=True)
+        shutil.copy(migrated_file, folder / "var" / "hub.db")
         hub = open_hub(build(table, folder))
         process, app = build_process(hub, demo=demo)
         process.door.start()

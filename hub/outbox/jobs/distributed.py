@@ -86,8 +86,9 @@ class Distributed(Runner):
         self._stopping.set()
         if self._task is not None:
             self._task.cancel()
-            _, left = await asyncio.wait([self._task], timeout=within_s)
-            if left:
+            # With nothing at work only the database can hold it up, which may be gone.
+            _, left = await asyncio.wait([self._task], timeout=within_s if self.at_work else 1.0)
+            if left and self.at_work:
                 log.warning(
                     "jobs_left_running", after_s=within_s
                 )  # another process follows when the lease is over

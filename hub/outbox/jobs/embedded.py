@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
-from sqlalchemy import exists, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.engine import Connection
 
 from hub.db.database import Database
@@ -51,18 +51,20 @@ class Embedded(Runner):
             await asyncio.wait(list(self._running.values()), timeout=within_s)
 
 
+_BEFORE = job.alias("before")
+_EARLIER = exists().where(
+    _BEFORE.c.order_key == job.c.order_key, _BEFORE.c.state.in_(_OPEN), _BEFORE.c.id < job.c.id
+)
+_DUE = (
+    select(job.c.id)
+    .where(job.c.state.in_(_OPEN), job.c.run_at <= bindparam("now"))
+    .where((job.c.state == JobState.READY) | (job.c.lease_until_at < bindparam("now")))
+    .where((job.c.order_key == "") | ~_EARLIER)
+    .order_by(job.c.run_at, job.c.id)
+    .limit(bindparam("most"))
+)
+
+
 def due(conn: Connection, now: Instant, most: int) -> list[int]:
     """Work whose time and turn it is: of an order key the oldest that has not ended, alone."""
-    before = job.alias("before")
-    earlier = exists().where(
-        before.c.order_key == job.c.order_key, before.c.state.in_(_OPEN), before.c.id < job.c.id
-    )
-    free = (job.c.state == JobState.READY) | (job.c.lease_until_at < now)
-    query = (
-        select(job.c.id)
-        .where(job.c.state.in_(_OPEN), job.c.run_at <= now, free)
-        .where((job.c.order_key == "") | ~earlier)
-        .order_by(job.c.run_at, job.c.id)
-        .limit(most)
-    )
-    return list(conn.execute(query).scalars())
+    return list(conn.execute(_DUE, {"now": now, "most": most}).scalars())

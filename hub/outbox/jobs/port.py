@@ -175,6 +175,7 @@ class Runner(ABC):
         self._lease = lease
         self._handlers = handlers
         self._owner = secrets.token_hex(8)
+        self.at_work = 0
 
     @abstractmethod
     def start(self) -> None:
@@ -194,9 +195,11 @@ class Runner(ABC):
         if work is None:
             return await self._db.read(lambda conn: _next_look(conn, job_id))
         keeping = asyncio.create_task(self._keep(work.id))
+        self.at_work += 1
         try:
             error = await self._handle(work)
         finally:
+            self.at_work -= 1
             keeping.cancel()
             with suppress(asyncio.CancelledError):
                 await keeping

@@ -9,7 +9,7 @@ made of the same declarations (`hub.web.api.openapi`), so it cannot differ from 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -286,4 +286,14 @@ def answer(result: BaseModel, status: int) -> web.Response:
 
 def bound(operations: Sequence[Operation], prefix: str) -> list[web.RouteDef]:
     """Routes of operations below a prefix."""
-    return [web.route(o.method, prefix + o.path, o.__call__) for o in operations]
+    paths = {o.path for o in operations}
+    return [web.route(o.method, prefix + pattern(o.path, paths), o.__call__) for o in operations]
+
+
+def pattern(path: str, paths: Collection[str]) -> str:
+    """aiohttp's pattern of a path: an id at its end is none of the words that have a path of their own there."""
+    before, _, last = path.rpartition("/")
+    if not last.startswith("{"):
+        return path
+    words = sorted(p.rpartition("/")[2] for p in paths if p.rpartition("/")[0] == before and "{" not in p)
+    return f"{before}/{{{last[1:-1]}:(?!(?:{'|'.join(words)})$)[^{{}}/]+}}" if words else path

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from hub.access import store as access
-from hub.access.model import May
 from hub.accounts import store as accounts
 from hub.db.tables import notice
 from hub.db.tx import Tx
@@ -19,26 +16,11 @@ from hub.kernel import text
 from hub.kernel.errors import InputRejected, NotFound, VersionConflict
 from hub.notices import acknowledgement, store
 from hub.notices.acknowledgement import VARIABLES
-from hub.notices.model import Choice, Group, Place, Written, clock_of, read_choice
 from hub.notices.texts import lane_title, tell
 from hub.orders.templates import LANGUAGES, MAX_TEMPLATE
-from hub.web.i18n import N_
 from hub.web.workspace.forms import take_problems
 from hub.web.workspace.queries import PAGE, Listed
 from hub.web.workspace.visit import Visit
-
-GROUPS = {
-    Group.TASKS: N_("My tasks"),
-    Group.ORDERS: N_("Orders and approvals"),
-    Group.ALARMS: N_("Alarms of the hub"),
-    Group.DIGEST: N_("The morning in numbers"),
-}
-PLACES = {
-    Place.WORKSPACE: N_("Workspace"),
-    Place.MESSENGER: N_("Messenger"),
-    Place.EMAIL: N_("E-mail"),
-}
-
 
 # --- the list --------------------------------------------------------------------------------------------
 
@@ -78,107 +60,6 @@ async def read_all(visit: Visit) -> web.Response:
     """POST /notices/read"""
     await visit.write(lambda tx: store.read_all(tx, visit.staff_id))
     return visit.redirect("/notices", "notices_read")
-
-
-# --- one's own choice ------------------------------------------------------------------------------------
-
-
-def choice_context(conn: Connection, visit: Visit) -> Mapping[str, Any]:
-    """What the part of one's own page needs."""
-    chosen = store.choice(conn, visit.staff_id)
-    services = visit.services
-    groups = [
-        (str(group), visit.words.t(title))
-        for group, title in GROUPS.items()
-        if not (group is Group.ALARMS and not (visit.leads or visit.actor.may(May.OPERATE)))
-        and not (group is Group.DIGEST and not visit.leads)
-    ]
-    return {
-        "choice": chosen,
-        "groups": groups,
-        "places": [(str(place), visit.words.t(title)) for place, title in PLACES.items()],
-        "wanted": _wanted(visit, chosen),
-        "quiet": [clock_of(one) for one in chosen.quiet] if chosen.quiet else ["", ""],
-        "digest": clock_of(chosen.digest),
-        "link": store.link_of(conn, visit.staff_id),
-        "bot": services.staff_accounts.bot,
-        "mail": services.staff_accounts.mail,
-        "usual_zone": services.loaded.settings.hub.timezone,
-    }
-
-
-def _wanted(visit: Visit, chosen: Choice) -> set[str]:
-    """The ticked boxes: as typed after a refusal, else as chosen."""
-    form = visit.form
-    return {
-        f"{group}_{place}"
-        for group in Group
-        for place in Place
-        if (form.values.get(f"{group}_{place}") if form.name == "notices" else chosen.wants(group, place))
-    }
-
-
-def written(visit: Visit, before: Choice) -> Written:
-    """The posted choice. Groups that his page does not show stay as they were."""
-    form = visit.form
-    shown = {group for group in Group if form.line(f"shown_{group}")}
-    places = {
-        str(group): frozenset(str(place) for place in Place if form.line(f"{group}_{place}"))
-        for group in shown
-    }
-    kept = {str(group): frozenset(map(str, found)) for group, found in before.places.items()}
-    return Written(
-        places={**kept, **places},
-        email=form.line("email", 254),
-        quiet_from=form.line("quiet_from", 5),
-        quiet_until=form.line("quiet_until", 5),
-        timezone=form.line("timezone", 60),
-        digest=form.line("digest", 5) if visit.leads else clock_of(before.digest),
-    )
-
-
-async def keep_choice(visit: Visit) -> web.Response:
-    """POST /me/notices"""
-    from hub.web.workspace.oneself import show_oneself  # noqa: PLC0415 - that page shows this part
-
-    visit.form.name = "notices"
-    usual = ZoneInfo(visit.services.loaded.settings.hub.timezone)
-
-    def keep(tx: Tx) -> None:
-        chosen = read_choice(written(visit, store.choice(tx.conn, visit.staff_id)))
-        store.keep_choice(tx, visit.staff_id, chosen, usual, visit.form.version())
-
-    try:
-        await visit.write(keep)
-    except InputRejected as error:
-        take_problems(visit.form, error, visit.words)
-        return await show_oneself(visit, 422)
-    except VersionConflict as error:
-        visit.form.message = visit.words.sentence(error.message)
-        return await show_oneself(visit, 412)
-    return visit.redirect("/me", "choice_kept")
-
-
-async def make_code(visit: Visit) -> web.Response:
-    """POST /me/messenger: a one-time code, shown once"""
-    from hub.web.workspace.oneself import show_oneself  # noqa: PLC0415 - that page shows this part
-
-    def make(tx: Tx) -> str:
-        access.write_audit(tx, visit.actor, "messenger_code", str(visit.staff_id))
-        return store.make_code(tx, visit.staff_id)
-
-    return await show_oneself(visit, code=await visit.write(make))
-
-
-async def end_link(visit: Visit) -> web.Response:
-    """POST /me/messenger/end"""
-
-    def end(tx: Tx) -> None:
-        if store.unlink(tx, visit.staff_id):
-            access.write_audit(tx, visit.actor, "messenger_ended", str(visit.staff_id))
-
-    await visit.write(end)
-    return visit.redirect("/me", "messenger_ended")
 
 
 # --- what could not be delivered ---------------------------------------------------------------------------

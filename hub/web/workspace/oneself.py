@@ -1,10 +1,11 @@
-"""One's own page: where one is signed in, the calendar's address; and the audit log for administrators."""
+"""One's own page: notices, where one is signed in, the calendar's address; and the audit log for administrators."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from sqlalchemy.engine import Connection
@@ -12,7 +13,11 @@ from sqlalchemy.engine import Connection
 from hub.access import store as access
 from hub.access.model import May
 from hub.db.tx import Tx
-from hub.web.workspace import notices, queries
+from hub.kernel.errors import InputRejected, VersionConflict
+from hub.notices import store
+from hub.notices.model import read_choice
+from hub.web.workspace import own_notices, queries
+from hub.web.workspace.forms import take_problems
 from hub.web.workspace.queries import PAGE, Listed
 from hub.web.workspace.visit import Visit
 
@@ -27,7 +32,7 @@ async def show_oneself(visit: Visit, status: int = 200, *, address: str = "", co
 
     def find(conn: Connection) -> dict[str, Any]:
         return {
-            **notices.choice_context(conn, visit),
+            **own_notices.choice_context(conn, visit),
             "sessions": access.sessions_of(conn, visit.staff_id, visit.services.clock.now()),
             "feed_since": access.feed_since(conn, visit.staff_id),
         }
@@ -36,6 +41,47 @@ async def show_oneself(visit: Visit, status: int = 200, *, address: str = "", co
     return visit.render(
         "me.html", status, address=address, code=code, operates=operates, **await visit.read(find)
     )
+
+
+async def keep_choice(visit: Visit) -> web.Response:
+    """POST /me/notices"""
+    visit.form.name = "notices"
+    usual = ZoneInfo(visit.services.loaded.settings.hub.timezone)
+
+    def keep(tx: Tx) -> None:
+        chosen = read_choice(own_notices.written(visit, store.choice(tx.conn, visit.staff_id)))
+        store.keep_choice(tx, visit.staff_id, chosen, usual, visit.form.version())
+
+    try:
+        await visit.write(keep)
+    except InputRejected as error:
+        take_problems(visit.form, error, visit.words)
+        return await show_oneself(visit, 422)
+    except VersionConflict as error:
+        visit.form.message = visit.words.sentence(error.message)
+        return await show_oneself(visit, 412)
+    return visit.redirect("/me", "choice_kept")
+
+
+async def make_code(visit: Visit) -> web.Response:
+    """POST /me/messenger: a one-time code, shown once"""
+
+    def make(tx: Tx) -> str:
+        access.write_audit(tx, visit.actor, "messenger_code", str(visit.staff_id))
+        return store.make_code(tx, visit.staff_id)
+
+    return await show_oneself(visit, code=await visit.write(make))
+
+
+async def end_link(visit: Visit) -> web.Response:
+    """POST /me/messenger/end"""
+
+    def end(tx: Tx) -> None:
+        if store.unlink(tx, visit.staff_id):
+            access.write_audit(tx, visit.actor, "messenger_ended", str(visit.staff_id))
+
+    await visit.write(end)
+    return visit.redirect("/me", "messenger_ended")
 
 
 async def make_feed(visit: Visit) -> web.Response:

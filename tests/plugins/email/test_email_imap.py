@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -95,7 +96,8 @@ async def test_e1_a_dead_idle_is_noticed_and_the_line_renewed(dovecot: Dovecot):
     waiting = asyncio.create_task(account.pull(position, 20))
     await asyncio.sleep(0.7)
     for one in list(proxy._sockets):  # both directions end without a word
-        one.close() if one.fileno() < 0 else one.shutdown(2)
+        with suppress(OSError):  # one end may have gone with the other
+            one.shutdown(2)
     begun = time.monotonic()
     found = await waiting
     assert found.deliveries == ()

@@ -9,7 +9,8 @@ import tomllib
 
 import pytest
 
-from hub.app import CLI, opened
+from hub.app import opened
+from hub.opening import CLI
 from hub.orders import routes
 from hub.orders import store as orders
 from hub.orders.settings import edit_route

@@ -4,9 +4,9 @@ import time
 from typing import Any
 
 from hub.intake.blobs import BlobStore
+from hub.intake.clerk import Guard
 from hub.intake.model import DeliveryState, Prepared
 from hub.intake.parser import ChannelAccount, Job
-from hub.intake.scribe import Guard
 from hub.testing.contract_channel import post
 from hub.testing.host import LoopbackHost
 from plugins.web_form.plugin import WebForm

@@ -15,7 +15,7 @@ from hub.kernel.clock import SECOND
 from hub.notices import store
 from hub.notices.acknowledgement import AcknowledgementSink
 from hub.notices.bot import BotSink
-from hub.notices.model import StaffAccounts
+from hub.notices.model import NamedAccounts
 from hub.notices.put import ANSWER, MESSAGE, alarm_of_dead
 from hub.notices.sink import NoticeSink
 from hub.outbox.runner import OutboxRunner, Sink
@@ -67,7 +67,7 @@ class Staffroom:
             return Words(language, KYIV, world.clock.now())
 
         messages = StaffMessages(
-            world.db, {"crew": self.crew, "mail": self.mail}, StaffAccounts("crew", "mail"), speak, "en",
+            world.db, {"crew": self.crew, "mail": self.mail}, NamedAccounts("crew", "mail"), speak, "en",
             "https://hub.example",
         )  # fmt: skip
         sinks: dict[str, Sink] = {

@@ -1,0 +1,188 @@
+"""The scribe's clerk: what it does while a commit waits for the disk, and what it says when."""
+
+import socket
+import threading
+import time
+from typing import cast
+
+import pytest
+
+from hub.db.writer import BatchHandler, Writer
+from hub.intake.blobs import BlobStore
+from hub.intake.clerk import Clerk, Desk
+from hub.intake.parser import ChannelAccount
+from hub.intake.wire import READ, cut, framed
+from hub.sdk import Channel, ChannelCapabilities, Event, EventKind, Parsed, RawDelivery, Verified
+from hub.sdk.messages import Outcome, OutcomeKind
+
+
+class Told(Channel):
+    """Notes what it was asked to understand."""
+
+    capabilities = ChannelCapabilities(parses_at_once=True)
+
+    def __init__(self) -> None:
+        self.understood: list[bytes] = []
+
+    def verify(self, raw: RawDelivery) -> Verified:
+        self.understood.append(raw.body)
+        return Verified(external_id=None)
+
+    def parse(self, raw: RawDelivery) -> Parsed:
+        return Parsed(events=(Event(kind=EventKind.PROBE),))
+
+
+class Disk:
+    """A writer whose commits last until they are let go; `stored` is what is behind a finished commit."""
+
+    def __init__(self) -> None:
+        self.committing = lambda commit: commit()
+        self.let_go = threading.Semaphore(0)
+        self.begun = threading.Semaphore(0)
+        self.stored: list[list[bytes]] = []
+        self.full = False
+
+    def commit_here(self, works):
+        if not works:
+            return
+        batch = [work.item.raw.body for work in works]
+
+        def commit() -> None:
+            self.begun.release()
+            assert self.let_go.acquire(timeout=10)
+            if self.full:
+                raise OSError("the disk is full")
+            self.stored.append(batch)
+
+        try:
+            self.committing(commit)
+        except OSError as error:
+            for work in works:
+                work.waiter.settle(None, error)
+            return
+        for work in works:
+            work.waiter.settle(Outcome(kind=OutcomeKind.NOTED, request_id="", repeated=False), None)
+
+
+class Line:
+    """The serving process's end."""
+
+    def __init__(self, ours: socket.socket) -> None:
+        self._ours = ours
+        self._came = bytearray()
+        ours.settimeout(10)
+
+    def send(self, *numbers: int) -> None:
+        now = 1_764_000_000_000
+        self._ours.sendall(framed([(n, "a", "POST", "", {}, {}, b"%d" % n, "", now) for n in numbers]))
+
+    def answers(self) -> list[int]:
+        while not (frames := cut(self._came)):
+            self._came += self._ours.recv(READ)
+        return [serial for frame in frames for serial, *_ in frame]
+
+    def is_silent(self) -> bool:
+        self._ours.settimeout(0.1)
+        try:
+            self._came += self._ours.recv(READ)
+        except TimeoutError:
+            return True
+        finally:
+            self._ours.settimeout(10)
+        return False
+
+
+@pytest.fixture
+def at_work():
+    """(line, disk, channel) of a clerk that works in this test's main thread: run it with `work`."""
+    ours, theirs = socket.socketpair()
+    disk, channel = Disk(), Told()
+    accounts = {"a": ChannelAccount("a", 1, channel)}
+    desk = Desk(cast("Writer", disk), cast("BatchHandler", None), accounts, cast("BlobStore", None))
+    clerk = Clerk(theirs, desk, bytearray())
+    disk.committing = clerk.commit
+    yield Line(ours), disk, channel, clerk
+    ours.close()
+    theirs.close()
+
+
+def work(clerk, line, play):
+    """Run the clerk here, where its timer's signals come, and `play` the other side in a thread."""
+    failed = []
+
+    def run() -> None:
+        try:
+            play()
+        except BaseException as error:  # noqa: BLE001 - raised in the test
+            failed.append(error)
+        finally:
+            line._ours.shutdown(socket.SHUT_WR)
+
+    other = threading.Thread(target=run)
+    other.start()
+    while clerk.read():
+        clerk.write_down()
+    other.join(10)
+    if failed:
+        raise failed[0]
+
+
+def test_what_comes_during_a_commit_is_understood_then_and_answered_after_its_own(at_work):
+    line, disk, channel, clerk = at_work
+
+    def play() -> None:
+        line.send(1, 2)
+        assert disk.begun.acquire(timeout=10)
+        line.send(3)
+        line.send(4)
+        deadline = time.monotonic() + 10
+        while channel.understood != [b"1", b"2", b"3", b"4"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert disk.stored == []
+        assert line.is_silent()  # nothing is answered before it is stored
+        disk.let_go.release()
+        assert line.answers() == [1, 2]
+        assert disk.begun.acquire(timeout=10)
+        assert disk.stored == [[b"1", b"2"]]
+        assert line.is_silent()
+        disk.let_go.release()
+        assert line.answers() == [3, 4]
+
+    work(clerk, line, play)
+    assert disk.stored == [[b"1", b"2"], [b"3", b"4"]]
+
+
+def test_a_commit_that_fails_fails_its_own_batch_only(at_work):
+    line, disk, _channel, clerk = at_work
+
+    def play() -> None:
+        line.send(1)
+        assert disk.begun.acquire(timeout=10)
+        line.send(2)
+        disk.full = True
+        disk.let_go.release()
+        assert line.answers() == [1]
+        assert disk.begun.acquire(timeout=10)
+        disk.full = False
+        disk.let_go.release()
+        assert line.answers() == [2]
+
+    work(clerk, line, play)
+    assert disk.stored == [[b"2"]]
+
+
+def test_what_came_before_the_end_is_written_after_it(at_work):
+    line, disk, _channel, clerk = at_work
+
+    def play() -> None:
+        line.send(1)
+        assert disk.begun.acquire(timeout=10)
+        line.send(2)
+        disk.let_go.release()
+        disk.let_go.release()
+
+    work(clerk, line, play)
+    assert disk.stored == [[b"1"], [b"2"]]
+    said = line.answers()
+    assert (said if len(said) == 2 else [*said, *line.answers()]) == [1, 2]
