@@ -6,13 +6,14 @@ freeze      SIGSTOP of a hub for up to three seconds
 cut         every connection to PostgreSQL is closed at once
 answer      the answer of a COMMIT is swallowed, or the COMMIT itself, or it arrives late
 slow        every byte to and from PostgreSQL takes 40 ms longer for a while
-restart     PostgreSQL is stopped at once and started again
+restart     PostgreSQL is stopped where it stands and started again
 full        the disk of the database is full for a while (a small tmpfs; needs the right to mount)
-clock       the hub's clock jumps by up to 90 s and back (needs libfaketime)
+clock       the hubs' clock jumps by up to 90 s and back
 """
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -25,8 +26,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
+
 from tests.faults.judge import Verdict, judge
 from tests.faults.load import Customers, Receiver
+from tests.integration import ledger_audit
 from tests.integration.hubs import Served, command, until
 from tests.integration.tcp_proxy import Proxy
 from tests.postgres_cluster import Cluster, running_cluster, unprivileged_user
@@ -161,7 +165,7 @@ async def slow(stage: Stage) -> None:
 
 
 async def restart(stage: Stage) -> None:
-    """As if its machine had lost power."""
+    """Stopped where it stands, and started again."""
     await asyncio.to_thread(stage.postgres, "stop", "-m", "immediate")
     await asyncio.sleep(stage.chance.uniform(0, 2))
     await asyncio.to_thread(stage.start_postgres)
@@ -291,8 +295,6 @@ async def _some_answers(customers: Customers, load: "asyncio.Task[None]") -> Non
 
 
 def _at_rest(url: str) -> bool:
-    from tests.integration import ledger_audit
-
     waiting = "SELECT count(*) FROM outbox WHERE next_try_at IS NOT NULL"
     return ledger_audit.query(url, waiting) == [(0,)]
 
@@ -303,10 +305,6 @@ async def _people(stage: Stage, receiver: Receiver) -> None:
     for name in ("Ann", "Bob", "Eve"):
         assert (await asyncio.to_thread(hub.command, "staff", "add", name)).returncode == 0
     made = await asyncio.to_thread(hub.command, "token", "add", "faults", "--role", "admin", "--json")
-    import json
-
-    import aiohttp
-
     token = json.loads(made.stdout)["token"]
     body = {"url": receiver.address, "secret": SECRET, "events": ["request.created"]}
     async with (

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -67,7 +68,7 @@ class Proxy:
     def _up(self, client: socket.socket, server: socket.socket, mute: threading.Event) -> None:
         with suppress(OSError):
             while chunk := client.recv(65536):
-                threading.Event().wait(self.lag_s)
+                time.sleep(self.lag_s)
                 if not self.on_client(chunk):
                     server.sendall(chunk)
                     continue
@@ -92,7 +93,7 @@ class Proxy:
             while chunk := server.recv(65536):
                 if mute.is_set():
                     continue
-                threading.Event().wait(self.lag_s)
+                time.sleep(self.lag_s)
                 client.sendall(chunk)
         if not mute.is_set():
             _shut(client)
