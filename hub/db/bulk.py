@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
@@ -56,13 +56,13 @@ def bulk_update(
     driver.execute(_postgresql_update(table, columns), [body], prepare=True)
 
 
-@cache
+@lru_cache(256)
 def _sqlite_update(table: Table, columns: tuple[str, ...]) -> str:
     values = ", ".join(f'"{name}" = ?' for name in columns)
     return f'UPDATE "{table.name}" SET {values} WHERE id = ?'  # noqa: S608 - names of our own tables
 
 
-@cache
+@lru_cache(256)
 def _postgresql_update(table: Table, columns: tuple[str, ...]) -> str:
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - see below
 

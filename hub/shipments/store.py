@@ -145,8 +145,6 @@ def add(tx: Tx, row: ShipmentRow) -> None:
 _OF_THE_POLL = ("phase", "next_poll_at", "polled_at", "misses")
 _FIXED = frozenset({"id", "number", "account", "plugin", "created_at", "actor", "correlation_id"})
 _CHANGING = tuple(name for name in ShipmentRow._fields if name not in _FIXED)
-_PICK_POLL = itemgetter(*map(ShipmentRow._fields.index, (*_OF_THE_POLL, "id")))
-_PICK_ALL = itemgetter(*map(ShipmentRow._fields.index, (*_CHANGING, "id")))
 _NEWS = itemgetter(*(ShipmentRow._fields.index(n) for n in _CHANGING if n not in _OF_THE_POLL))
 
 
@@ -167,10 +165,19 @@ def save(tx: Tx, row: ShipmentRow, **values: Any) -> ShipmentRow:
 
 def save_all(tx: Tx, pairs: Sequence[tuple[ShipmentRow, ShipmentRow]]) -> None:
     """Write rows (as they were, as they are now) that differ, in two statements at most."""
-    whole = [_PICK_ALL(after) for was, after in pairs if after.version != was.version]
-    polled = [_PICK_POLL(after) for was, after in pairs if after.version == was.version and after != was]
-    bulk_update(tx.conn, shipment, _CHANGING, whole)
-    bulk_update(tx.conn, shipment, _OF_THE_POLL, polled)
+    _write(tx, [(was, after) for was, after in pairs if after.version != was.version])
+    _write(tx, [(was, after) for was, after in pairs if after.version == was.version and after != was])
+
+
+def _write(tx: Tx, pairs: Sequence[tuple[ShipmentRow, ShipmentRow]]) -> None:
+    """Only the columns that differ in any of the rows: each further one may cost an index entry a row."""
+    names = tuple(
+        name
+        for at, name in enumerate(ShipmentRow._fields)
+        if name not in _FIXED and any(was[at] != after[at] for was, after in pairs)
+    )
+    pick = itemgetter(*map(ShipmentRow._fields.index, (*names, "id")))
+    bulk_update(tx.conn, shipment, names, [pick(after) for _, after in pairs])
 
 
 _NAMES = ", ".join(ShipmentRow._fields)
