@@ -162,10 +162,10 @@ def wait_until_ready(cluster: Cluster) -> None:
 
 
 @contextlib.contextmanager
-def supervised(binaries: Path) -> Iterator[Cluster]:
+def supervised(binaries: Path, place: Path | None = None) -> Iterator[Cluster]:
     owner = unprivileged_user()
     # Under root the usual temporary folder may lie where the other user cannot go.
-    folder = Path(tempfile.mkdtemp(prefix="hub-pg-", dir="/tmp" if owner else None))
+    folder = Path(tempfile.mkdtemp(prefix="hub-pg-", dir=place or ("/tmp" if owner else None)))
     if owner:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     port = free_port()
@@ -194,8 +194,8 @@ def supervised(binaries: Path) -> Iterator[Cluster]:
 
 
 @contextlib.contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """Start a server on a free loopback port and stop it afterwards.
+def running_cluster(place: Path | None = None) -> Iterator[Cluster]:
+    """Start a server on a free loopback port and stop it afterwards; its folder lies in `place`.
 
     raises   PostgresAbsent if it is not installed, PostgresDidNotStart after three tries on three ports
              (between choosing a port and using it, somebody else may take it)
@@ -204,7 +204,7 @@ def running_cluster() -> Iterator[Cluster]:
     with contextlib.ExitStack() as stack:
         for attempt in range(3):
             try:
-                cluster = stack.enter_context(supervised(binaries))
+                cluster = stack.enter_context(supervised(binaries, place))
                 break
             except PostgresDidNotStart:
                 if attempt == 2:

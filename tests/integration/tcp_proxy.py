@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -24,6 +25,7 @@ class Proxy:
         self.rule = "swallow"
         self.delay_s = 1.0
         self.hits = 0
+        self.lag_s = 0.0
         self._sockets: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -40,13 +42,22 @@ class Proxy:
 
         self.on_client = found
 
+    def cut(self) -> None:
+        """Close every connection that is open now; new ones may come."""
+        for one in self._sockets:
+            _shut(one)
+
     def _accept(self) -> None:
         while True:
             try:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(("127.0.0.1", self._target))
+            try:
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:  # nobody there right now
+                client.close()
+                continue
             for one in (client, server):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets += [client, server]
@@ -57,6 +68,7 @@ class Proxy:
     def _up(self, client: socket.socket, server: socket.socket, mute: threading.Event) -> None:
         with suppress(OSError):
             while chunk := client.recv(65536):
+                time.sleep(self.lag_s)
                 if not self.on_client(chunk):
                     server.sendall(chunk)
                     continue
@@ -81,6 +93,7 @@ class Proxy:
             while chunk := server.recv(65536):
                 if mute.is_set():
                     continue
+                time.sleep(self.lag_s)
                 client.sendall(chunk)
         if not mute.is_set():
             _shut(client)
