@@ -61,16 +61,21 @@ $(BIN)/python:
 	@$(PY) -m venv $(VENV) || { rm -rf $(VENV); echo "could not make $(VENV); on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 
 # The editable install is what puts the `hub` command into the environment.
+define install
+	$(call sync,$(1))
+	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+endef
+
 $(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
 	@echo "installing requirements.lock"
-	$(call sync,requirements.lock)
-	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	$(call install,requirements.lock)
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+# The lock for development holds all of the other, at the same versions.
+$(VENV)/.dev: requirements-dev.lock requirements.lock pyproject.toml | $(BIN)/python
 	@echo "installing requirements-dev.lock"
-	$(call sync,requirements-dev.lock)
-	@touch $@
+	$(call install,requirements-dev.lock)
+	@touch $(VENV)/.run $@
 
 # The locks hold no address of an index, so they work behind a mirror too. Newer versions: make lock LOCK_ARGS=--upgrade
 COMPILE = $(BIN)/python -m uv pip compile -q --universal --generate-hashes --python-version 3.11 \

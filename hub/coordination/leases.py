@@ -1,6 +1,7 @@
 """Who does a piece of work alone: one row a name, taken for a while, with a fence that only grows.
 
-A holder that dies is followed after its lease has run out. Work under a lease that must never be done
+A holder that dies is followed after its lease has run out; one whose clock ran ahead when it took the lease (it
+would last for hours yet) is followed at once. Work under a lease that must never be done
 twice checks the fence in its own transaction; work that may be repeated needs no more than this.
 """
 
@@ -10,6 +11,10 @@ from sqlalchemy import select, text, update
 
 from hub.db.tables import lease
 from hub.db.tx import Tx
+from hub.kernel.clock import MINUTE
+
+SKEW = 5 * MINUTE
+"""So far the clocks of two machines may differ. Beyond it a lease changes hands, and its fence grows as ever."""
 
 _MAKE = text(
     "INSERT INTO lease (name, owner, until_at, token) VALUES (:name, :owner, :until_at, 1)"
@@ -23,7 +28,7 @@ def hold(tx: Tx, name: str, owner: str, lasts_ms: int) -> int | None:
     row = tx.execute(select(lease).where(lease.c.name == name)).one_or_none()
     if row is None:
         return _first(tx, name, owner, lasts_ms)
-    if row.owner != owner and row.until_at > tx.now:
+    if row.owner != owner and tx.now < row.until_at <= tx.now + lasts_ms + SKEW:
         return None
     fence = row.token if row.owner == owner else row.token + 1
     taken = tx.changed(

@@ -69,8 +69,9 @@ class Customers:
 class Receiver:
     """Somebody else's program that web hooks are sent to; it fails now and then."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, fails: float) -> None:
         self.chance = chance
+        self.fails = fails
         self.heard: Counter[str] = Counter()
         self.address = ""
         self._runner: web.AppRunner | None = None
@@ -93,7 +94,7 @@ class Receiver:
 
     async def _hook(self, request: web.Request) -> web.Response:
         told = await request.json()
-        if self.chance.random() < 0.03:
+        if self.chance.random() < self.fails:
             return web.Response(status=500)
         self.heard[told["event_id"]] += 1
         return web.Response()

@@ -237,13 +237,14 @@ async def run(
     seed: int = 1,
     hubs: int = 3,
     only: str = "",
+    receiver_fails: float = 0.03,
     loud: bool = False,
 ) -> Report:
     """One run from start to verdict. `kills` of the faults are kill -9."""
     began = time.monotonic()
     chance = random.Random(seed)
     with _stage(database, chance, hubs) as (stage, url, available):
-        receiver = Receiver(chance)
+        receiver = Receiver(chance, receiver_fails)
         await receiver.start()
         try:
             await _people(stage, receiver)
@@ -346,6 +347,9 @@ def _stage(
             (own := folder / str(number)).mkdir()
             one = TimedHub(seen, own, name=f"hub{number}", more="webhooks_private = true\n")
             one.shim = shim
+            key = one.config.with_name("secret.key")
+            key.write_text("k" * 44, encoding="ascii")
+            key.chmod(0o600)
             served.append(one)
             stack.callback(one.kill)
         if cluster is not None:
