@@ -237,6 +237,7 @@ async def run(
     seed: int = 1,
     hubs: int = 3,
     only: str = "",
+    customers: int = CUSTOMERS,
     receiver_fails: float = 0.03,
     loud: bool = False,
 ) -> Report:
@@ -248,31 +249,29 @@ async def run(
         await receiver.start()
         try:
             await _people(stage, receiver)
-            customers = Customers([hub.base for hub in stage.hubs], chance)
-            load = asyncio.create_task(customers.run(CUSTOMERS))
+            crowd = Customers([hub.base for hub in stage.hubs], chance)
+            load = asyncio.create_task(crowd.run(customers))
             chosen = {"kill": kill, only: available[only]} if only else available
             for name in _plan(chance, chosen, faults, kills):
-                await _some_answers(customers, load)
+                await _some_answers(crowd, load)
                 if loud:
                     print(f"{sum(stage.happened.values()) + 1}. {name}", flush=True)
                 await available[name](stage)
                 stage.happened[name] += 1
-                customers.bases[:] = [hub.base for hub in stage.hubs]
-            await _some_answers(customers, load)
-            customers.stopping.set()
+                crowd.bases[:] = [hub.base for hub in stage.hubs]
+            await _some_answers(crowd, load)
+            crowd.stopping.set()
             await load
             await until(lambda: _at_rest(url), 120, 0.5)
             for hub in stage.hubs:
                 assert await asyncio.to_thread(hub.stop, 30) == 0
                 assert "Traceback" not in hub.log.read_text(), hub.log
-            verdict = await asyncio.to_thread(
-                judge, url, customers.acknowledged, receiver.heard, customers.answers
-            )
-            verdict.lost += [f"{key}: never answered" for key in customers.unanswered]
+            verdict = await asyncio.to_thread(judge, url, crowd.acknowledged, receiver.heard, crowd.answers)
+            verdict.lost += [f"{key}: never answered" for key in crowd.unanswered]
         finally:
             await receiver.stop()
     minutes = (time.monotonic() - began) / 60
-    return Report(database, stage.happened, len(customers.acknowledged), customers.answers, verdict, minutes)
+    return Report(database, stage.happened, len(crowd.acknowledged), crowd.answers, verdict, minutes)
 
 
 def _plan(chance: random.Random, available: dict[str, Fault], faults: int, kills: int) -> list[str]:
