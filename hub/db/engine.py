@@ -76,7 +76,7 @@ def open_engine(url: URL, *, writes: bool, pool_size: int = READERS) -> Engine:
             max_overflow=0,
             connect_args={"check_same_thread": False, "timeout": 5.0, "cached_statements": 256},
         )
-        engine.dialect.statement_compiler = _Hinted
+        engine.dialect.statement_compiler = Hinted
         _prepare_sqlite(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
         return engine
     engine = create_engine(
@@ -100,7 +100,7 @@ def open_engine(url: URL, *, writes: bool, pool_size: int = READERS) -> Engine:
     return engine
 
 
-class _Hinted(SQLiteCompiler):
+class Hinted(SQLiteCompiler):
     """Writes `with_hint(table, "INDEXED BY ...", "sqlite")`, which SQLAlchemy knows of other databases only."""
 
     def get_from_hint_text(self, table: Any, text: str | None) -> str | None:

@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Executable
 from sqlalchemy.engine import Connection
 
+from hub.db.engine import Hinted
+
 
 class Prepared:
     """A Core statement whose values are all `bindparam`s with names."""
@@ -22,7 +24,9 @@ class Prepared:
     def _sqlite(self) -> tuple[str, tuple[str, ...]]:
         from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - one of the two is never needed
 
-        compiled = self._statement.compile(dialect=sqlite.dialect(paramstyle="qmark"))
+        dialect = sqlite.dialect(paramstyle="qmark")
+        dialect.statement_compiler = Hinted
+        compiled = self._statement.compile(dialect=dialect)
         return compiled.string, tuple(compiled.positiontup)
 
     @cached_property
