@@ -34,6 +34,8 @@ MAX_WHOLE = 10**12
 _PRIVATE_SUMS = ("RedeliverySum", "AfterpaymentOnGoodsCost", "AnnouncedPrice")
 _NUMBER = re.compile(r"[0-9A-Za-z-]{6,40}", re.ASCII)
 
+_RELATING = ("LastCreatedOnTheBasisNumber", "RedeliveryNum", "LightReturnNumber")
+
 _RELATIONS = {"CargoReturn": RelationKind.RETURN, "Redirecting": RelationKind.REDIRECT}
 """LastCreatedOnTheBasisDocumentType; other words were not seen."""
 
@@ -87,11 +89,12 @@ def read_facts(item: Item, code: str, status: Status, *, warned: bool, cod_kind:
     related = related_numbers(item, code, cod)
     money = money_status(code, status, cod, hidden=bool(hidden), related=related)
     transferred = minor(get("LastAmountTransferGM")) or None
-    paid = money in {MoneyStatus.COLLECTED, MoneyStatus.PAID_OUT}
+    expected = cod.expected
+    paid = money is MoneyStatus.COLLECTED or money is MoneyStatus.PAID_OUT
     return Facts(
         money=money,
-        cod_expected=cod.expected,
-        cod_collected=(cod.expected or transferred) if paid else None,
+        cod_expected=expected,
+        cod_collected=(expected or transferred) if paid else None,
         cod_paid_out=transferred if money is MoneyStatus.PAID_OUT else None,
         delivery_cost=minor(get("DocumentCost")),
         declared_value=minor(get("AnnouncedPrice")),
@@ -124,8 +127,9 @@ def money_status(
     """
     if code in MONEY:
         return MONEY[code]
-    if not cod.expected:
-        return MoneyStatus.NONE if cod.expected == 0 and not hidden else None
+    expected = cod.expected
+    if not expected:
+        return MoneyStatus.NONE if expected == 0 and not hidden else None
     if status is Status.UNKNOWN:
         return None
     if status is Status.DELIVERED:
@@ -133,13 +137,15 @@ def money_status(
             return MoneyStatus.UNKNOWN
         return MoneyStatus.COLLECTED if code == "106" else MoneyStatus.EXPECTED
     comes_back = any(other.kind is RelationKind.RETURN for other in related)
-    if comes_back or status in {Status.RETURNING, Status.CANCELLED}:
+    if comes_back or status is Status.RETURNING or status is Status.CANCELLED:
         return MoneyStatus.NOT_COLLECTED
     return MoneyStatus.EXPECTED
 
 
 def related_numbers(item: Item, code: str, cod: Cod) -> tuple[RelatedNumber, ...]:
     """Other waybills that carry the goods or the money on; without what cannot be told apart."""
+    if not any(map(item.get, _RELATING)):
+        return ()
     found: dict[str, RelationKind] = {}
     last = _number(item.get("LastCreatedOnTheBasisNumber"))
     if last is not None:

@@ -31,6 +31,8 @@ def _is_digits(text: str) -> bool:
 
 def wire_number(text: str) -> str | None:
     """The number as the carrier is asked for it; None where it cannot be one, so that it spoils no batch."""
+    if len(text) == WAYBILL_DIGITS and _is_digits(text):  # nearly always
+        return text
     number = _compact(text)
     if _is_digits(number) and len(number) in {WAYBILL_DIGITS, PLACE_DIGITS}:
         return number[:WAYBILL_DIGITS]

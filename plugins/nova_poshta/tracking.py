@@ -52,6 +52,8 @@ _PLACE = {
 }
 """Where a parcel is at these statuses. On its way the city stands in the text only, and is not guessed."""
 
+_PLACE_OF_CODE = {code: _PLACE[status] for code, status in STATUSES.items() if status in _PLACE}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -147,7 +149,7 @@ def read_observation(item: Item, code: str, *, warned: bool, cod_kind: CodKind) 
         raw_text=text(item.get("Status"), MAX_TEXT) or "",
         clock=clock,
         happened_at=_own_moment(code, facts) or clock or kyiv_time(item.get("DateScan")),
-        place=text(item.get(_PLACE.get(status, "")), 100) or "",
+        place=text(item.get(_PLACE_OF_CODE.get(code, "")), 100) or "",
         facts=facts,
     )
 
