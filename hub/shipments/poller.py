@@ -1,8 +1,9 @@
 """Asks the carriers: due parcels of each account, cut to the carrier's batch, within the account's budget.
 
-Accounts know nothing of each other: each claims its own parcels, has its own budget and its own failures. One
-transaction takes the parcels and counts the call, another one writes what was said and gives the call's place
-back; so all processes together stay within the budget, whichever of them dies. A call that fails because of
+Accounts know nothing of each other: each claims its own parcels, has its own budget and its own failures. A
+transaction takes the parcels and counts the call, the next one writes what was said, gives the call's place
+back and takes the parcels of the next call; so all processes together stay within the budget, whichever of
+them dies. A call that fails because of
 some numbers is halved until the culprit stands alone; "too many requests" slows its account down; refused
 credentials stop it with one alarm; everything else is put off with back-off, and a carrier that is down is
 probed by one call now and then (`calls`). Failures are logged when they begin and end.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sqlalchemy.engine import Connection
 
@@ -105,7 +107,9 @@ class Poller:
         if row.account in self._carriers:
             token = await self._db.write(lambda tx: self._calls.take(tx, row.account))
             if token is not None:
-                await self._batch(row.account, [row], token, by_hand=True)
+                said = await self._ask(row.account, [row])
+                self._calls.tell(row.account, said.error)
+                await self._db.write(lambda tx: self._took(tx, row.account, token, said, by_hand=True))
         return await self._db.read(lambda c: store.get(c, shipment_id))
 
     async def _account(self, name: str) -> int:
@@ -115,12 +119,26 @@ class Poller:
 
     async def _work(self, name: str) -> int:
         asked = 0
-        for _ in range(BATCHES_AT_ONCE):
-            rows, token = await self._db.write(lambda tx: self._claim(tx, name))
-            if token is None or not await self._batch(name, rows, token):
-                return asked
+        rows, token = await self._db.write(lambda tx: self._claim(tx, name))
+        for further in range(BATCHES_AT_ONCE - 1, -1, -1):
+            if token is None:
+                break
+            said = await self._ask(name, rows)
+            self._calls.tell(name, said.error)
+            taken = partial(self._took_and_claimed, name=name, token=token, asked=said, goes_on=further > 0)
+            claimed = await self._db.write(taken)
+            if _must_rest(said.error):
+                break
             asked += len(rows)
+            rows, token = claimed
         return asked
+
+    def _took_and_claimed(
+        self, tx: Tx, *, name: str, token: int, asked: Asked, goes_on: bool
+    ) -> tuple[list[ShipmentRow], int | None]:
+        """Write what one call said, and claim the parcels of the next: one commit for both."""
+        self._took(tx, name, token, asked, by_hand=False)
+        return self._claim(tx, name) if goes_on and not _must_rest(asked.error) else ([], None)
 
     def _claim(self, tx: Tx, name: str) -> tuple[list[ShipmentRow], int | None]:
         """Parcels of one call and the call's place in the budget, or neither."""
@@ -134,15 +152,6 @@ class Poller:
         return store.claim_due(tx, name, size, tx.now + HOLD, tx.now + fills_up), token
 
     # --- one call --------------------------------------------------------------------------------------
-
-    async def _batch(
-        self, name: str, rows: Sequence[ShipmentRow], token: int, *, by_hand: bool = False
-    ) -> bool:
-        """One call and what it said. False: the account must be left alone for now."""
-        asked = await self._ask(name, rows)
-        self._calls.tell(name, asked.error)
-        await self._db.write(lambda tx: self._took(tx, name, token, asked, by_hand=by_hand))
-        return not isinstance(asked.error, Throttled | AuthenticationFailed)
 
     async def _ask(self, name: str, rows: Sequence[ShipmentRow]) -> Asked:
         """Ask for these parcels; halves the batch where the carrier refuses it because of a number.
@@ -187,13 +196,18 @@ class Poller:
     def _took(self, tx: Tx, name: str, token: int, asked: Asked, *, by_hand: bool) -> None:
         pace = replace(self._pace, listed=self._carriers[name].capabilities.lists_changes)
         taking.take_in(tx, asked.answered, asked.results, pace, self._announce)
-        if asked.error is None or isinstance(asked.error, Throttled | AuthenticationFailed):
+        if asked.error is None or _must_rest(asked.error):
             # These parcels are not to blame: they are due as soon as the account may ask again.
             suspects = asked.suspects if asked.error is None else set()
             taking.release(tx, asked.left, Instant(tx.now + SECOND), suspects)
         else:
             taking.put_off(tx, asked.left, reason_of(asked.error)[:200], self._pace)
         self._calls.ended(tx, name, token, asked.error, by_hand=by_hand)
+
+
+def _must_rest(error: Exception | None) -> bool:
+    """The account must be left alone for now."""
+    return isinstance(error, Throttled | AuthenticationFailed)
 
 
 def apart(rows: Sequence[ShipmentRow]) -> list[list[ShipmentRow]]:

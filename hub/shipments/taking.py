@@ -25,7 +25,7 @@ from hub.orders import store as order_store
 from hub.orders.model import Payment
 from hub.outbox import webhooks
 from hub.outbox.put import put_code_notice
-from hub.sdk.tracking import FINAL, MoneyStatus, NotTracked, Problem, RelationKind, Status, Tracked
+from hub.sdk.tracking import FINAL, Facts, MoneyStatus, NotTracked, Problem, RelationKind, Status, Tracked
 from hub.shipments import questions, store
 from hub.shipments.events import MONEY, STATUS, Announce, ShipmentChange, is_money_step, is_step, nobody
 from hub.shipments.model import (
@@ -85,9 +85,20 @@ class _Taking:
         )
 
 
-def _settled(row: ShipmentRow | None) -> bool:
-    """No money is awaited: it may be told in a second place, while the document stays word for word the same."""
-    return row is not None and row.money_status in MONEY_SETTLED
+def _pays_as_told(row: ShipmentRow | None, tracked: Tracked) -> bool:
+    """Is the money as the row has it? It may be told in a second place, while the document stays the same."""
+    if row is None:
+        return False
+    return row.money_status in MONEY_SETTLED or all(_agrees(row, one.facts) for one in tracked.observations)
+
+
+def _agrees(row: ShipmentRow, told: Facts) -> bool:
+    return (
+        (told.money is None or told.money == row.money_status)
+        and (told.cod_expected is None or told.cod_expected == row.cod_expected_minor)
+        and (told.cod_collected is None or told.cod_collected == row.cod_collected_minor)
+        and (told.cod_paid_out is None or told.cod_paid_out == row.cod_paid_out_minor)
+    )
 
 
 def take_in(
@@ -103,7 +114,9 @@ def take_in(
     same = {
         i
         for i, digest in digests.items()
-        if (i, digest) in kept and _says_all(current.get(i)) and _settled(current.get(i))
+        if (i, digest) in kept
+        and _says_all(current.get(i))
+        and _pays_as_told(current.get(i), results.tracked[i])
     }
     known = store.observations(tx.conn, [i for i in results.tracked if i in current and i not in same])
     legs: dict[int, list[tuple[RelationKind, Status]]] = {}

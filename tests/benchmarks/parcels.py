@@ -72,53 +72,56 @@ def whole_way(batches: int = 20, rounds: int = 7) -> dict[str, Any]:
 def _whole_way(batches: int, rounds: int, *, every: int) -> dict[str, Any]:
     numbers = answers.numbers(batches * BATCH)
     with carrier() as base_url, folder() as path:
-        clock = ManualClock(START)
-        db = opened(f"sqlite:///{path}/hub.db", clock)
+        db = opened(f"sqlite:///{path}/hub.db", ManualClock(START))
         try:
             db.write_now(
                 lambda tx: accounts.sync(tx, [accounts.Configured("np", "carrier", "nova_poshta", None)])
             )
             db.write_now(lambda tx: tx.insert({shipment: [_parcel(tx, n) for n in numbers]}))
-            spent: list[tuple[float, float]] = []
-            for n in range(rounds + 1):
-                httpx.post(
-                    f"{base_url}prepare", json={"count": len(numbers), "round": n, "every": every}, timeout=60
-                )
-                ours = asyncio.run(_ours(db, base_url, len(numbers)))
-                bare = asyncio.run(_bare(base_url, numbers))
-                spent.append((ours, bare))
-                clock.move(3 * HOUR)
+            spent = asyncio.run(_in_turn(db, base_url, numbers, rounds + 1, every))
         finally:
             db.close()
     return ratio(spent[1:])  # the first round fills caches and makes the first observations
 
 
-async def _ours(db: Database, base_url: str, expected: int) -> float:
+async def _in_turn(
+    db: Database, base_url: str, numbers: Sequence[str], rounds: int, every: int
+) -> list[tuple[float, float]]:
+    """Processor seconds of each round, ours and bare. Both keep their client open, as whoever polls does."""
     host = AccountHost("np", db.clock)
     settings = NovaPoshtaSettings(base_url=base_url, calls_per_minute=600)
     poller = Poller(db, {"np": PLUGIN.create("np", settings, host)}, Pace(ZoneInfo("Europe/Kyiv")))
-    try:
-        begun = time.process_time()
-        asked = await poller.run_due()
-        spent = time.process_time() - begun
-    finally:
-        await host.http.close()
+    spent: list[tuple[float, float]] = []
+    assert isinstance(db.clock, ManualClock)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for n in range(rounds):
+            told = {"count": len(numbers), "round": n, "every": every}
+            await client.post(f"{base_url}prepare", json=told, timeout=60)
+            spent.append((await _ours(poller, len(numbers)), await _bare(client, base_url, numbers)))
+            db.clock.move(3 * HOUR)
+    await host.http.close()
+    return spent
+
+
+async def _ours(poller: Poller, expected: int) -> float:
+    begun = time.process_time()
+    asked = await poller.run_due()
+    spent = time.process_time() - begun
     assert asked >= expected, asked
     return spent
 
 
-async def _bare(base_url: str, numbers: Sequence[str]) -> float:
+async def _bare(client: httpx.AsyncClient, base_url: str, numbers: Sequence[str]) -> float:
     """What a script does: ask, read the JSON, take the status of each."""
-    async with httpx.AsyncClient(trust_env=False) as client:
-        begun = time.process_time()
-        for n in range(0, len(numbers), BATCH):
-            documents = [{"DocumentNumber": number, "Phone": ""} for number in numbers[n : n + BATCH]]
-            call = {"modelName": "TrackingDocument", "calledMethod": "getStatusDocuments",
-                    "methodProperties": {"Documents": documents}}  # fmt: skip
-            reply = await client.post(base_url, json=call)
-            found = {one["Number"]: one["StatusCode"] for one in json.loads(reply.content)["data"]}
-            assert len(found) == BATCH
-        return time.process_time() - begun
+    begun = time.process_time()
+    for n in range(0, len(numbers), BATCH):
+        documents = [{"DocumentNumber": number, "Phone": ""} for number in numbers[n : n + BATCH]]
+        call = {"modelName": "TrackingDocument", "calledMethod": "getStatusDocuments",
+                "methodProperties": {"Documents": documents}}  # fmt: skip
+        reply = await client.post(base_url, json=call)
+        found = {one["Number"]: one["StatusCode"] for one in json.loads(reply.content)["data"]}
+        assert len(found) == BATCH
+    return time.process_time() - begun
 
 
 @contextmanager

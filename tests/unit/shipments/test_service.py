@@ -28,7 +28,7 @@ from hub.sdk.tracking import (
     RelationKind,
     Status,
 )
-from hub.shipments import service, store
+from hub.shipments import service, store, taking
 from tests.unit.shipments.post import NP, Post
 
 S, M = Status, MoneyStatus
@@ -435,6 +435,33 @@ def test_a_raw_document_is_kept_once_for_each_change(post):
         post.says("1111", S.ARRIVED, minutes, code=code)
         post.poll(HOUR)
     assert len(post.world.rows(t.raw_document, t.raw_document.c.shipment_id == row.id)) == 2
+
+
+def test_a_repetition_word_for_word_is_not_merged_again_also_while_money_is_awaited(post, monkeypatch):
+    row = post.parcel("1111", cod=True)
+    post.says("1111", S.ARRIVED, money=M.EXPECTED, cod_expected=125_000)
+    post.poll()
+
+    def merged(*_):
+        raise AssertionError("merged again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(taking, "_observed", merged)
+        post.poll(3 * HOUR)
+    before, after = row, post.again(row)
+    assert (after.status, after.money_status, after.cod_expected_minor) == (S.ARRIVED, M.EXPECTED, 125_000)
+    assert after.polled_at == before.created_at + 3 * HOUR
+    assert after.problem is None
+
+
+def test_money_that_is_told_beside_an_unchanged_document_is_seen(post):
+    row = post.parcel("1111", cod=True)
+    post.says("1111", S.DELIVERED, money=M.EXPECTED, cod_expected=125_000)
+    post.poll()
+    post.says("1111", S.DELIVERED, money=M.COLLECTED, cod_expected=125_000, cod_collected=125_000)
+    post.poll(3 * HOUR)
+    assert len(post.world.rows(t.raw_document, t.raw_document.c.shipment_id == row.id)) == 1
+    assert (post.again(row).money_status, post.again(row).cod_collected_minor) == (M.COLLECTED, 125_000)
 
 
 def test_two_processes_never_claim_the_same_parcel(post):
