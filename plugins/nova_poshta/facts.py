@@ -175,8 +175,13 @@ def _last_kind(number: str, document_type: object, code: str, cod: Cod) -> Relat
 
 def _is_hidden(item: Item) -> bool | None:
     """All private sums are there and empty; None where the item has none of them."""
-    told = [item[key] for key in _PRIVATE_SUMS if key in item]
-    return all(value in ("", None) for value in told) if told else None
+    hidden = None
+    for key in _PRIVATE_SUMS:
+        if key in item:
+            if item[key] not in ("", None):
+                return False
+            hidden = True
+    return hidden
 
 
 def minor(value: object) -> int | None:

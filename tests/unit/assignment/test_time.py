@@ -62,7 +62,7 @@ def tick(world):
 
 
 def test_what_is_due_is_found_by_the_indexes_of_time_and_not_among_all_that_is_open(monday):
-    """Without its own statistics SQLite prefers the index of states, and looks at each open task four times a second."""
+    """Without statistics SQLite prefers the index of states, and looks at each open task four times a second."""
     sql, names = timer._DUE._sqlite
 
     def plan(conn):
