@@ -3,6 +3,7 @@
 import gettext
 import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -93,8 +94,6 @@ def test_every_word_of_the_domain_has_a_label():
 
 
 def test_sentences_of_the_domain_are_translated_with_their_facts():
-    from zoneinfo import ZoneInfo
-
     words = Words("uk", ZoneInfo("Europe/Kyiv"), 0)
     sentence = words.sentence(
         "order 1001 has this number already: check it, one waybill belongs to one order"
@@ -104,6 +103,20 @@ def test_sentences_of_the_domain_are_translated_with_their_facts():
         == "Цей номер уже має замовлення 1001: перевірте його, одна накладна належить одному замовленню"
     )
     assert words.sentence("no order 5") == "Такого тут немає."
+
+
+@pytest.mark.parametrize(
+    ("credit", "shown"), [(0, "0,000"), (-1, "\u22120,001"), (1, "+0,001"), (1_250, "+1,250")]
+)
+def test_a_credit_has_a_sign_unless_it_is_nothing(credit, shown):
+    assert Words("uk", ZoneInfo("Europe/Kyiv"), 0).turns(credit) == shown
+
+
+@pytest.mark.parametrize(
+    ("difference", "shown"), [(0.0, "0.00"), (-0.004, "0.00"), (-0.25, "\u22120.25"), (1, "+1.00")]
+)
+def test_a_difference_has_a_sign_unless_it_is_nothing(difference, shown):
+    assert Words("en", ZoneInfo("Europe/Kyiv"), 0).signed(difference) == shown
 
 
 @pytest.mark.parametrize(

@@ -145,10 +145,8 @@ class Words:
         return numbers.format_decimal(number, "0.0", locale=self.language)
 
     def signed(self, number: float) -> str:
-        """A difference, two decimals, with its sign."""
-        from babel import numbers  # noqa: PLC0415
-
-        return numbers.format_decimal(number, "+0.00;\u22120.00", locale=self.language)
+        """A difference, two decimals, with its sign; nothing has none."""
+        return self._with_sign(number, "0.00")
 
     def when(self, at: int) -> str:
         """Today the hour, this year day and hour, else the date."""
@@ -208,9 +206,15 @@ class Words:
 
     def turns(self, thousandths: int) -> str:
         """A credit of the ledger, in tasks."""
+        return self._with_sign(thousandths / 1000, "0.000")
+
+    def _with_sign(self, number: float, digits: str) -> str:
         from babel import numbers  # noqa: PLC0415
 
-        return numbers.format_decimal(thousandths / 1000, "+0.000;\u22120.000", locale=self.language)
+        shown = round(number, len(digits) - 2) or 0  # a difference of -0.004 is nothing
+        return numbers.format_decimal(
+            shown, f"+{digits};\u2212{digits}" if shown else digits, locale=self.language
+        )
 
     def at(self, written: str) -> int:
         """The instant of a time as the API writes it."""
