@@ -106,6 +106,26 @@ def test_sentences_of_the_domain_are_translated_with_their_facts():
 
 
 @pytest.mark.parametrize(
+    "page",
+    [
+        "audit.html",
+        "evenness.html",
+        "me.html",
+        "order.html",
+        "shipments.html",
+        "undelivered.html",
+        "why.html",
+    ],
+)
+def test_a_table_is_called_on_a_telephone_as_it_is_on_a_screen(page):
+    """The labels of the cells are the heads of the columns; one word can have two translations."""
+    text = (TEMPLATES / page).read_text(encoding="utf-8")
+    labels = set(re.findall(r"data-label=\"\{\{ _\('([^']+)'\) \}\}\"", text))
+    assert labels
+    assert labels <= set(re.findall(r"<th[^>]*>\{\{ _\(\"([^\"]+)\"\) \}\}</th>", text))
+
+
+@pytest.mark.parametrize(
     ("credit", "shown"), [(0, "0,000"), (-1, "\u22120,001"), (1, "+0,001"), (1_250, "+1,250")]
 )
 def test_a_credit_has_a_sign_unless_it_is_nothing(credit, shown):
