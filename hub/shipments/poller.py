@@ -108,7 +108,6 @@ class Poller:
             token = await self._db.write(lambda tx: self._calls.take(tx, row.account))
             if token is not None:
                 said = await self._ask(row.account, [row])
-                self._calls.tell(row.account, said.error)
                 await self._db.write(lambda tx: self._took(tx, row.account, token, said, by_hand=True))
         return await self._db.read(lambda c: store.get(c, shipment_id))
 
@@ -120,12 +119,12 @@ class Poller:
     async def _work(self, name: str) -> int:
         asked = 0
         rows, token = await self._db.write(lambda tx: self._claim(tx, name))
-        for further in range(BATCHES_AT_ONCE - 1, -1, -1):
+        for number in range(1, BATCHES_AT_ONCE + 1):
             if token is None:
                 break
             said = await self._ask(name, rows)
-            self._calls.tell(name, said.error)
-            taken = partial(self._took_and_claimed, name=name, token=token, asked=said, goes_on=further > 0)
+            goes_on = number < BATCHES_AT_ONCE
+            taken = partial(self._took_and_claimed, name=name, token=token, asked=said, goes_on=goes_on)
             claimed = await self._db.write(taken)
             if _must_rest(said.error):
                 break
@@ -186,6 +185,7 @@ class Poller:
         asked.left = [row for part in queue for row in part]
         left = {row.id for row in asked.left}
         asked.answered = [row for row in rows if row.id not in left]
+        self._calls.tell(name, asked.error)
         return asked
 
     async def _call(self, name: str, rows: Sequence[ShipmentRow]) -> TrackAnswer:

@@ -69,10 +69,9 @@ def test_what_is_due_is_found_by_the_indexes_of_time_and_not_among_all_that_is_o
         driver = conn.connection.driver_connection
         return " ".join(row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}", [1] * len(names)))
 
-    if monday.db.is_sqlite:
-        walked = monday.read(plan)
-        assert "ix_task_snoozed (snoozed_until_at<?)" in walked
-        assert "ix_task_react (react_by_at>? AND react_by_at<?)" in walked
+    walked = monday.read(plan)
+    assert "ix_task_snoozed (snoozed_until_at<?)" in walked
+    assert "ix_task_react (react_by_at>? AND react_by_at<?)" in walked
 
 
 def owner(world, task):
