@@ -138,6 +138,18 @@ def unite(known: Iterable[Seen], new: Iterable[Seen]) -> dict[str, Seen]:
     return found
 
 
+def relearned(known: Sequence[Seen], told: Iterable[Seen]) -> tuple[list[Seen], list[Seen]]:
+    """What is known, by the table of today; and what of it changed, because its code was in no table then."""
+    today = {one.identity: one.status for one in told if one.status is not Status.UNKNOWN}
+    learned = [
+        dataclasses.replace(one, status=today[one.identity])
+        for one in known
+        if one.status is Status.UNKNOWN and one.identity in today
+    ]
+    by_identity = {one.identity: one for one in learned}
+    return [by_identity.get(one.identity, one) for one in known], learned
+
+
 def _first(seen: Seen) -> tuple[int, bool, int, str]:
     """Which of two tellings of one observation is kept: the earlier, else the one that tells more."""
     return seen.first_seen_at, seen.happened_at is None, seen.happened_at or 0, seen.status
