@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from hub.kernel.frozen import quick
+
 # Sums of tracking pass as integers of the minor unit with the account's currency.
 
 
@@ -68,6 +70,7 @@ class RelationKind(StrEnum):
     PAPERS = "papers"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingNumber:
     """One number to ask for. `phone` (E.164 or "") unlocks private fields at some carriers.
@@ -89,6 +92,7 @@ class RelatedNumber:
     kind: RelationKind
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a carrier tells besides the status. None = not told, which is not the same as zero.
@@ -126,6 +130,7 @@ class Facts:
     related: tuple[RelatedNumber, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """One status of one parcel, as its carrier told it.
@@ -147,6 +152,7 @@ class Observation:
     facts: Facts = field(default_factory=Facts)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracked:
     """What one call says about one number: its observations, newest or all, and the raw document.

@@ -24,6 +24,7 @@ import orjson
 
 from hub.kernel import text
 from hub.kernel.clock import DAY, Instant, instant
+from hub.kernel.frozen import quick
 from hub.sdk.tracking import (
     FINAL,
     RANK,
@@ -50,6 +51,7 @@ _BEFORE_PAYOUT = frozenset({MoneyStatus.EXPECTED, MoneyStatus.COLLECTED, MoneySt
 NOBODY_PAYS = frozenset({Status.RETURNED, Status.CANCELLED})
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One observation as it is kept."""
@@ -72,6 +74,7 @@ class Seen:
         return self.clock_at is not None, at, RANK[self.status], self.raw_code, self.identity
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class State:
     """The merged state of one parcel by its own observations."""

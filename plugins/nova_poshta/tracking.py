@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,6 @@ def read_answer(
     tracked: list[Tracked] = []
     problems = list(question.refused)
     unchanged: list[str] = []
-    reading = {warned: _reading(cod_kind, warned=warned) for warned in (False, True)}
     for number, wire in question.aliases:
         item, warned = items.get(wire), wire in hidden
         code = _status_code(item.get("StatusCode")) if item is not None else None
@@ -149,7 +149,7 @@ def read_answer(
             problems.append(_problem(number, item, code, invalid=wire in invalid))
             continue
         document = _document(item)
-        fingerprint = _fingerprint(document, reading[warned])
+        fingerprint = _fingerprint(document, _reading(cod_kind, warned))
         if fingerprint and fingerprint == question.known[number]:
             unchanged.append(number)
             continue
@@ -193,14 +193,19 @@ def _problem(number: str, item: Item | None, code: str | None, *, invalid: bool)
     return NotTracked(number=number, problem=Problem.NOT_FOUND)
 
 
-def _reading(cod_kind: CodKind, *, warned: bool) -> bytes:
+@cache
+def _reading(cod_kind: CodKind, warned: bool) -> Any:
     """All besides the item that decides what is told of it: these modules and tables, a setting, a warning."""
-    return sha256(f"{_MODULES} {cod_kind} {warned}".encode()).digest()
+    return sha256(f"{_MODULES} {cod_kind} {warned}".encode())
 
 
-def _fingerprint(document: bytes, reading: bytes) -> str:
+def _fingerprint(document: bytes, reading: Any) -> str:
     """ "" for an item that is too large to be kept: such a one is read each time."""
-    return sha256(reading + document).hexdigest()[:32] if document else ""
+    if not document:
+        return ""
+    digest = reading.copy()
+    digest.update(document)
+    return str(digest.hexdigest()[:32])
 
 
 def _status_code(value: object) -> str | None:
