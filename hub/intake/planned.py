@@ -57,6 +57,11 @@ class Plan:
     opened: list[tuple[str, int, int]] = field(default_factory=list)  # by people: account, request, contact
     started: list[tuple[str, str]] = field(default_factory=list)  # sources of a start that a request has now
 
+    @property
+    def asks_more(self) -> bool:
+        """Is there anything to write besides new rows and counters?"""
+        return bool(self.signals or self.repeats_of or self.started)
+
     def rows(self, entries: Entries) -> dict[Table, Sequence[tuple[object, ...]]]:
         """Everything to insert, parents before children."""
         return {
