@@ -15,6 +15,9 @@ from hub.db.tx import Tx
 
 LANE = "acknowledgement"
 
+Opened = tuple[str, int, int, int]
+"""Account, request, contact, correlation id."""
+
 
 def ask_active(tx: Tx) -> Any:
     """Accounts that acknowledge. A cursor, like the look for web hooks: the intake asks at each batch."""
@@ -22,14 +25,14 @@ def ask_active(tx: Tx) -> Any:
     return driver.execute("SELECT account FROM acknowledgement WHERE active")
 
 
-def rows_for(tx: Tx, opened: Sequence[tuple[str, int, int]], active: Collection[str]) -> list[OutboxRow]:
-    """(account, request, contact) of requests that people have just opened; order holds within one contact."""
+def rows_for(tx: Tx, opened: Sequence[Opened], active: Collection[str]) -> list[OutboxRow]:
+    """Of requests that people have just opened; order holds within one contact."""
     return [
         OutboxRow(
             tx.new_id(), LANE, "request", f"contact:{contact_id}",
             orjson.dumps({"account": account, "request_id": str(request_id)}).decode(), "ready", 0, tx.now, tx.now,
-            None, None, None, None, None, tx.correlation_id,
+            None, None, None, None, None, correlation_id,
         )
-        for account, request_id, contact_id in opened
+        for account, request_id, contact_id, correlation_id in opened
         if account in active
     ]  # fmt: skip

@@ -42,7 +42,8 @@ _FINISHED = {
 OPEN = 200
 _FINISH = (
     (
-        "UPDATE task SET state = 'done', done_at = updated_at, outcome = 'answered' WHERE state <> 'done' AND id NOT IN "
+        "UPDATE task SET state = 'done', done_at = updated_at, outcome = 'answered' "
+        "WHERE state <> 'done' AND id NOT IN "
         f"(SELECT id FROM task WHERE state <> 'done' ORDER BY id LIMIT {OPEN})"
     ),
     (

@@ -53,7 +53,7 @@ def asked(room, world):
 
         def put(tx):
             active = {row[0] for row in ask_active(tx).fetchall()}
-            tx.insert({outbox: rows_for(tx, [(name, made.request_id, contact)], active)})
+            tx.insert({outbox: rows_for(tx, [(name, made.request_id, contact, 7)], active)})
 
         world.write(put)
         if deliver:
