@@ -51,12 +51,14 @@ def measure(
                 if size == sizes[-1]:
                     pages = {name: times(base + path, headers, fetches) for name, path in addresses.items()}
                 intake.append(cost_of_posts(place, base, rounds))
+        used = bytes_of(place)
         stored = {name: place.query(f"SELECT count(*) FROM {name}") for name in ("request", "orders", "task")}
     p95 = {name: round(quantile(found, 0.95) * 1e3, 1) for name, found in pages.items()}
     return {
         "database": database,
         "requests": list(sizes),
         "stored": stored,
+        "bytes_a_request": round(used / stored["request"]),
         "intake_cost": [round(one, 2) for one in intake],
         "intake_growth": round(intake[-1] / intake[0], 2),
         "board_ms": [round(one * 1e3, 1) for one in board],
@@ -66,6 +68,14 @@ def measure(
         "goal": [FLAT_GOAL, PAGE_GOAL_MS],
         "must": [FLAT_MUST, PAGE_MUST_MS],
     }
+
+
+def bytes_of(place: servers.Place) -> int:
+    """What the database takes on disk, indexes included."""
+    if place.server is None:
+        return (place.folder / "var" / "hub.db").stat().st_size
+    used: int = place.query("SELECT pg_database_size(current_database())")
+    return used
 
 
 def cost_of_posts(place: servers.Place, base: str, rounds: int) -> float:
