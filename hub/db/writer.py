@@ -386,7 +386,7 @@ class Writer:
             if self._turn is not None:
                 with self._turn:
                     driver.execute("BEGIN IMMEDIATE")
-            tx = Tx(connection, self.ids, self._clock.now())
+            tx = Tx(connection, self.ids, self._clock.now(), self.committing)
             result = run(tx)
             self._driver_commit(connection, driver, tx.ending)
         except BaseException as error:
