@@ -100,12 +100,12 @@ _OPEN = Lookup(
 )
 _OWNERS = Lookup(
     (
-        contact_owner.c.contact_id,
+        contact_owner.c.card_id,
         contact_owner.c.team_id,
         contact_owner.c.membership_id,
         contact_owner.c.closed_at,
     ),
-    contact_owner.c.contact_id,
+    contact_owner.c.card_id,
 )
 _HOLDERS = Lookup(
     (task.c.request_id, task.c.id, task.c.state, task.c.membership_id),
@@ -147,7 +147,9 @@ def read(tx: Tx, items: Sequence[Prepared]) -> Snapshot:
     for contact_id, team_id, *rest in _OPEN.run(tx.conn, contacts):
         snapshot.open_requests[contact_id, team_id] = OpenRequest(*rest)
     for contact_id, team_id, *rest in _OWNERS.run(tx.conn, contacts):
-        snapshot.owners[contact_id, team_id] = Owner(*rest)
+        owner, known = Owner(*rest), snapshot.owners.get((contact_id, team_id))
+        if known is None or owner.closed_at > known.closed_at:  # merged cards may have one each
+            snapshot.owners[contact_id, team_id] = owner
     if known_ids or any(m.extra is not None for m in messages):
         _threads(tx, snapshot, items)
     chats = {key.value for key in wanted if key.kind.startswith("channel:")}

@@ -110,9 +110,9 @@ def index_contact(tx: Tx, contact_id: int) -> None:
 
 def _contact(tx: Tx, order: NewOrder, person: Person | None) -> int:
     if order.request_id is not None:
-        return requests.get(tx.conn, order.request_id).contact_id
+        return requests.hold(tx, order.request_id).contact_id
     if order.contact_id is not None:
-        return contacts.get(tx.conn, order.contact_id).row.id
+        return contacts.present(tx, order.contact_id)
     assert person is not None
     return contacts.find_or_add(tx, person)
 

@@ -184,7 +184,7 @@ def add_request(tx: Tx, call: Call) -> s.RequestDetail:
     team_id = _team(tx.conn, body.team)
     lock_teams(tx, [team_id])  # before identities, as everywhere: the intake takes them in this order
     if body.contact_id is not None:
-        contact_id = contacts.get(tx.conn, int(body.contact_id)).row.id
+        contact_id = contacts.present(tx, int(body.contact_id))
     else:
         assert body.contact is not None
         contact_id = contacts.find_or_add(tx, person_of(body.contact, region))
