@@ -1,6 +1,5 @@
 """Merging cards and taking them apart: everything moves, and everything is where it was afterwards."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -72,7 +71,7 @@ def joining(world: World) -> set[int]:
 
 
 @pytest.fixture
-def two(both_worlds: World) -> Iterator[tuple[World, int, int]]:
+def two(both_worlds: World) -> tuple[World, int, int]:
     """Olena by telephone and a nameless chat, each with an open request; Olena has finished one, too."""
     world = both_worlds
     ann = world.worker("Ann")
@@ -85,7 +84,7 @@ def two(both_worlds: World) -> Iterator[tuple[World, int, int]]:
     ask(world, chat, "і в чаті")
     world.order(ann, contact_id=one)
     world.order(ann, contact_id=chat)
-    yield world, one, chat
+    return world, one, chat
 
 
 def test_everything_of_the_merged_card_belongs_to_the_survivor(two: tuple[World, int, int]):
@@ -216,7 +215,11 @@ def test_the_middle_of_a_chain_takes_along_what_was_merged_into_it(both_worlds: 
     world.write(merge, world.admin, b, a)
     world.write(merge, world.admin, c, b)
     world.write(unmerge, world.admin, b)
-    assert world.read(contacts.owners, [phone(0), phone(1), phone(2)]) == {phone(0): b, phone(1): b, phone(2): c}
+    assert world.read(contacts.owners, [phone(0), phone(1), phone(2)]) == {
+        phone(0): b,
+        phone(1): b,
+        phone(2): c,
+    }
     assert world.read(contacts.get, b).ids == (b, a)
 
 
@@ -316,4 +319,7 @@ def test_the_pure_rules_choose_the_newest_of_each_team_and_card():
     assert merging.put_aside(rows) == [1]
     assert merging.put_aside([Joining(1, 10, 1, 100), Joining(2, 20, 1, 100)]) == [1]
     assert merging.given_back([Joining(1, 10, 1, 100)], [Joining(2, 10, 1, 50), Joining(3, 10, 2, 50)]) == [3]
-    assert merging.given_back([], [Joining(2, 10, 1, 50), Joining(4, 10, 1, 60), Joining(3, 20, 1, 50)]) == [4, 3]
+    assert merging.given_back([], [Joining(2, 10, 1, 50), Joining(4, 10, 1, 60), Joining(3, 20, 1, 50)]) == [
+        4,
+        3,
+    ]
