@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, update
 from sqlalchemy.engine import Connection
 
 from hub.contacts.model import IdentityKey, Person
@@ -120,10 +120,11 @@ def present_of(conn: Connection, contact_id: int) -> int:
     return int(row.id if row.merged_into_id is None else row.merged_into_id)
 
 
-def of_organisation(contact_id: int) -> ColumnElement[bool]:
-    """A card, or one of the persons of the organisation that it is: for a query over `contact`."""
+def belonging(contact_id: int) -> Select[tuple[int]]:
+    """Ids of a card and of the persons of the organisation that it is, as a sub-query."""
     its = select(contact.c.id).where(or_(contact.c.id == contact_id, contact.c.merged_into_id == contact_id))
-    return or_(contact.c.id == contact_id, contact.c.organisation_id.in_(its))
+    whole = or_(contact.c.id == contact_id, contact.c.organisation_id.in_(its))
+    return select(func.coalesce(contact.c.merged_into_id, contact.c.id)).where(whole)
 
 
 def owners(conn: Connection, keys: Sequence[IdentityKey]) -> dict[IdentityKey, int]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from hub.access.model import Actor, May
@@ -168,13 +168,6 @@ def persons_of(
     ids = list(conn.execute(query).scalars())
     known = contacts.many(conn, ids)
     return [known[one] for one in ids]
-
-
-def belonging(record: ContactRecord) -> Any:
-    """Ids of the card and of the persons of the organisation that it is, as a sub-query."""
-    of_them = contact.c.organisation_id.in_(record.ids)
-    whole = or_(contact.c.id == record.own.id, of_them)
-    return select(func.coalesce(contact.c.merged_into_id, contact.c.id)).where(whole)
 
 
 def organisations(conn: Connection, limit: int = 300) -> Sequence[tuple[int, str]]:

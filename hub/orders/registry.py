@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Select, and_, or_, select, union_all
 from sqlalchemy.engine import Connection
 
+from hub.contacts import store as contacts
 from hub.db.tables import contact, order_term, orders, shipment
 from hub.kernel.errors import FieldProblem, InputRejected
 from hub.kernel.ids import MAX_ID
@@ -53,6 +54,7 @@ class Asked:
     route: str = ""
     stage: str = ""
     contact_id: int | None = None
+    persons: bool = False  # also of the persons of the organisation that the contact is
     responsible_id: int | None = None
     unpaid: bool = False
     due_before: int | None = None  # next contact before this moment
@@ -139,12 +141,14 @@ def _filtered(asked: Asked) -> Select[Any]:
         orders.c.number: asked.number,
         orders.c.route: asked.route,
         orders.c.stage: asked.stage,
-        orders.c.contact_id: asked.contact_id,
+        orders.c.contact_id: asked.contact_id if not asked.persons else None,
         orders.c.responsible_id: asked.responsible_id,
     }
     for column, value in exact.items():
         if value not in {None, ""}:
             query = query.where(column == value)
+    if asked.persons and asked.contact_id is not None:
+        query = query.where(orders.c.contact_id.in_(contacts.belonging(asked.contact_id)))
     if asked.archived is not None:
         gone = orders.c.archived_at
         query = query.where(gone.is_not(None) if asked.archived else gone.is_(None))

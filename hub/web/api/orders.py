@@ -21,9 +21,9 @@ from hub.orders.stages import PARCEL, Route
 from hub.shipments import store as shipments
 from hub.web.api import schemas as s
 from hub.web.api import views
+from hub.web.api.contacts import ContactIn, person_of
 from hub.web.api.paging import list_of
 from hub.web.api.registry import Call, Operation
-from hub.web.api.requests import ContactIn, person_of
 
 
 class OrderQuery(s.Changes):
@@ -40,6 +40,7 @@ class OrderQuery(s.Changes):
     route: s.Name | None = None
     stage: s.Name | None = None
     contact_id: s.Id | None = None
+    persons: bool = Field(False, description="with contact_id: also of the persons of this organisation")
     responsible_id: s.Id | None = None
     unpaid: bool = Field(False, description="only where money is due")
     next_contact_before: s.TimeIn | None = None
@@ -250,6 +251,7 @@ def list_orders(conn: Connection, call: Call) -> BaseModel:
             route=asked.route or "",
             stage=asked.stage or "",
             contact_id=int(asked.contact_id) if asked.contact_id is not None else None,
+            persons=asked.persons,
             responsible_id=int(asked.responsible_id) if asked.responsible_id is not None else None,
             unpaid=asked.unpaid,
             due_before=asked.next_contact_before,

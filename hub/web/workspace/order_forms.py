@@ -22,7 +22,7 @@ from hub.orders.stages import PARCEL
 from hub.requests import store as requests
 from hub.shipments import joining
 from hub.shipments import store as shipments
-from hub.web.api.requests import ContactIn, person_of
+from hub.web.api.contacts import ContactIn, person_of
 from hub.web.api.shipments import choose
 from hub.web.i18n import N_
 from hub.web.workspace import labels, queries
