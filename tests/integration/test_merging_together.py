@@ -127,8 +127,7 @@ def test_merges_and_messages_at_the_same_time(desks: list[Desk], hub_url: str, p
         actor = Actor(f"staff:{seller}", frozenset({Role.SELLER}), seller)
         for _ in range(30):
             order = NewOrder(contact_id=chance.choice(card_ids), request_id=None, responsible_id=seller)
-            row = second.db.write_now(lambda tx, order=order: orders.create(tx, actor, order))
-            made.append(row.id)
+            made.append(second.db.write_now(partial(orders.create, actor=actor, order=order)).id)
 
     def guarded(work: Callable[[], None]) -> None:
         try:
@@ -166,7 +165,7 @@ def test_an_order_under_way_is_waited_for(
     first, second = desks
     try:
         one, other = (
-            first.db.write_now(lambda tx, n=n: contacts.find_or_add(tx, Person("", "", None, _keys(n))))
+            first.db.write_now(partial(contacts.find_or_add, person=Person("", "", None, _keys(n))))
             for n in (1, 2)
         )
         seller = first.db.read_now(lambda conn: conn.execute(select(t.staff.c.id)).scalars().first()) or 0
