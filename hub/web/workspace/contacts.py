@@ -82,24 +82,24 @@ def view_of(conn: Connection, contact_id: int) -> CardView:
         contacts.get(conn, root_id) if root_id is not None else None,
         cards.organisation_of(conn, record),
         cards.persons_of(conn, record, PERSONS),
-        [(one, known[one.merged_id]) for one in merges],
+        [(one, known[one.merged_id]) for one in merges if one.merged_id != contact_id],
         doubles.of_card(conn, contact_id) if root_id is None else [],
         asked,
         made,
         contacts.many(
             conn, sorted({row.contact_id for row in asked} | {one.order.contact_id for one in made})
         ),
-        _history(conn, record.ids),
+        _history(conn, contact_id),
         queries.names(conn),
         queries.teams(conn),
         cards.organisations(conn) if record.own.kind == PERSON else [],
     )
 
 
-def _history(conn: Connection, ids: Sequence[int]) -> list[Happened]:
+def _history(conn: Connection, contact_id: int) -> list[Happened]:
     query = (
         select(journal)
-        .where(journal.c.entity_id.in_(ids), journal.c.entity == "contact")
+        .where(journal.c.entity_id == contact_id, journal.c.entity == "contact")
         .order_by(journal.c.id.desc())
         .limit(SHOWN)
     )
