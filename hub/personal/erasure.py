@@ -103,6 +103,25 @@ def _cards(tx: Tx, cards: Sequence[int]) -> None:
     )
     said = and_(t.journal.c.entity == "contact", t.journal.c.entity_id.in_(cards))
     tx.execute(update(t.journal).where(said).values(reason=None))
+    # What was said about a merge, its undo or a doubt stands on the other card, too.
+    named = [orjson.dumps({"other_id": str(one)}).decode() for one in cards]
+    there = and_(
+        t.journal.c.entity == "contact",
+        t.journal.c.entity_id.in_(_partners(tx, cards)),
+        t.journal.c.body.in_(named),
+    )
+    tx.execute(update(t.journal).where(there).values(reason=None))
+
+
+def _partners(tx: Tx, cards: Sequence[int]) -> set[int]:
+    """Cards that were merged with these at some time, or doubted to be the same."""
+    merges, doubts = t.contact_merge.c, t.contact_doubt.c
+    pairs = [(merges.survivor_id, merges.merged_id), (doubts.contact_id, doubts.other_contact_id)]
+    found: set[int] = set()
+    for one, other in pairs:
+        query = select(one, other).where(or_(one.in_(cards), other.in_(cards)))
+        found |= {card for row in tx.execute(query) for card in row}
+    return found - set(cards)
 
 
 async def drop_files(db: Database, blobs: BlobStore, work: Job) -> None:

@@ -131,9 +131,8 @@ async def everything(web_hub: WebHub) -> tuple[int, dict[str, str]]:
 
 async def cards_of(web_hub: WebHub) -> tuple[int, int, int]:
     """Two cards that a message named together, and a third that was merged into the first."""
-    asked = []
-    for given in ({"phone": "+380671234588"}, {"email": "lesia@example.com"}, {"phone": "+380671234577"}):
-        asked.append(await web_hub.send_form(name="Lesia", message="Is it in stock?", **given))
+    known = ({"phone": "+380671234588"}, {"email": "lesia@example.com"}, {"phone": "+380671234577"})
+    asked = [await web_hub.send_form(name="Lesia", message="Is it in stock?", **one) for one in known]
     await web_hub.send_form(phone="+380671234588", email="lesia@example.com", message="It is me")
 
     def merge(tx: Any) -> tuple[int, int, int]:
@@ -219,7 +218,15 @@ async def test_on_a_telephone_one_menu_leads_to_every_page(browser, web_hub, scr
     await page.get_by_text("Menu").focus()
     await page.keyboard.press("Enter")
     links = page.get_by_role("navigation", name="Pages").get_by_role("link")
-    assert await links.all_inner_texts() == ["My day", "All tasks", "Orders", "Contacts", "Parcels", "People", "Evenness"]
+    assert await links.all_inner_texts() == [
+        "My day",
+        "All tasks",
+        "Orders",
+        "Contacts",
+        "Parcels",
+        "People",
+        "Evenness",
+    ]
     for box in [await link.bounding_box() for link in await links.all()]:
         assert box is not None
         assert box["x"] >= 0
