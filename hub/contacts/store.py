@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, case, func, insert, or_, select, update
 from sqlalchemy.engine import Connection
 
 from hub.contacts.model import IdentityKey, Person
 from hub.db.locks import cards_stay
+from hub.db.lookup import any_of
 from hub.db.rows import ContactRow, IdentityRow
 from hub.db.tables import contact, contact_doubt, identity
 from hub.db.tx import Tx
@@ -120,11 +121,14 @@ def present_of(conn: Connection, contact_id: int) -> int:
     return int(row.id if row.merged_into_id is None else row.merged_into_id)
 
 
-def belonging(contact_id: int) -> Select[tuple[int]]:
-    """Ids of a card and of the persons of the organisation that it is, as a sub-query."""
-    its = select(contact.c.id).where(or_(contact.c.id == contact_id, contact.c.merged_into_id == contact_id))
-    whole = or_(contact.c.id == contact_id, contact.c.organisation_id.in_(its))
-    return select(func.coalesce(contact.c.merged_into_id, contact.c.id)).where(whole)
+def belonging(conn: Connection, contact_id: int) -> list[int]:
+    """Ids of a card and of the persons of the organisation that it is."""
+    merged = select(contact.c.id).where(contact.c.merged_into_id == contact_id)
+    its = [contact_id, *conn.execute(merged).scalars()]
+    persons = select(func.coalesce(contact.c.merged_into_id, contact.c.id)).where(
+        any_of(conn, contact.c.organisation_id, its)
+    )
+    return sorted({contact_id, *conn.execute(persons).scalars()})
 
 
 def owners(conn: Connection, keys: Sequence[IdentityKey]) -> dict[IdentityKey, int]:

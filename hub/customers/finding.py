@@ -29,11 +29,11 @@ def named(text: str) -> ColumnElement[bool]:
 
     SQLite knows upper and lower case of Latin letters only, so the usual spellings of the others are asked for.
     """
-    spellings = {text, text.lower(), text.upper(), text.capitalize(), text.title()}
-    hits = [
-        column.icontains(one, autoescape=True)
-        for column in (contact.c.name, contact.c.organisation)
-        for one in sorted(spellings)
+    spellings = {text.lower(), text.upper(), text.capitalize(), text.title()} if not text.isascii() else set()
+    columns = (contact.c.name, contact.c.organisation)
+    hits = [column.icontains(text, autoescape=True) for column in columns]
+    hits += [
+        column.contains(one, autoescape=True) for column in columns for one in sorted(spellings - {text})
     ]
     return contact.c.id.in_(select(func.coalesce(contact.c.merged_into_id, contact.c.id)).where(or_(*hits)))
 

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Select, and_, or_, select, union_all
 from sqlalchemy.engine import Connection
 
-from hub.contacts import store as contacts
+from hub.db.lookup import any_of
 from hub.db.tables import contact, order_term, orders, shipment
 from hub.kernel.errors import FieldProblem, InputRejected
 from hub.kernel.ids import MAX_ID
@@ -54,7 +54,7 @@ class Asked:
     route: str = ""
     stage: str = ""
     contact_id: int | None = None
-    persons: bool = False  # also of the persons of the organisation that the contact is
+    contact_ids: Sequence[int] | None = None  # of any of these: an organisation and its persons
     responsible_id: int | None = None
     unpaid: bool = False
     due_before: int | None = None  # next contact before this moment
@@ -76,7 +76,7 @@ def find(conn: Connection, asked: Asked) -> tuple[list[OrderRow], str | None]:
 
 
 def _page(conn: Connection, asked: Asked) -> list[OrderRow]:
-    query = _filtered(asked)
+    query = _filtered(conn, asked)
     value, last_id = _read_cursor(asked)
     wanted = asked.limit + 1
     if asked.sort is Sort.NEXT_CONTACT:
@@ -135,20 +135,20 @@ def _rows(conn: Connection, query: Select[Any]) -> list[OrderRow]:
     return [OrderRow._make(row) for row in conn.execute(query)]
 
 
-def _filtered(asked: Asked) -> Select[Any]:
+def _filtered(conn: Connection, asked: Asked) -> Select[Any]:
     query = select(*orders.c)
     exact = {
         orders.c.number: asked.number,
         orders.c.route: asked.route,
         orders.c.stage: asked.stage,
-        orders.c.contact_id: asked.contact_id if not asked.persons else None,
+        orders.c.contact_id: asked.contact_id,
         orders.c.responsible_id: asked.responsible_id,
     }
     for column, value in exact.items():
         if value not in {None, ""}:
             query = query.where(column == value)
-    if asked.persons and asked.contact_id is not None:
-        query = query.where(orders.c.contact_id.in_(contacts.belonging(asked.contact_id)))
+    if asked.contact_ids is not None:
+        query = query.where(any_of(conn, orders.c.contact_id, asked.contact_ids))
     if asked.archived is not None:
         gone = orders.c.archived_at
         query = query.where(gone.is_not(None) if asked.archived else gone.is_(None))

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy.engine import Connection
 
 from hub.access.model import May
+from hub.contacts import store as contacts
 from hub.db.tx import Tx
 from hub.kernel.errors import FieldProblem, InputRejected, NotFound
 from hub.orders import moves, registry, service, store
@@ -250,8 +251,8 @@ def list_orders(conn: Connection, call: Call) -> BaseModel:
             number=asked.number or "",
             route=asked.route or "",
             stage=asked.stage or "",
-            contact_id=int(asked.contact_id) if asked.contact_id is not None else None,
-            persons=asked.persons,
+            contact_id=int(asked.contact_id) if asked.contact_id is not None and not asked.persons else None,
+            contact_ids=_with_persons(conn, asked),
             responsible_id=int(asked.responsible_id) if asked.responsible_id is not None else None,
             unpaid=asked.unpaid,
             due_before=asked.next_contact_before,
@@ -265,6 +266,12 @@ def list_orders(conn: Connection, call: Call) -> BaseModel:
         ),
     )
     return list_of(s.OrderOut)(items=[views.order(row) for row in rows], next_cursor=further)
+
+
+def _with_persons(conn: Connection, asked: OrderQuery) -> list[int] | None:
+    if asked.contact_id is None or not asked.persons:
+        return None
+    return contacts.belonging(conn, int(asked.contact_id))
 
 
 def _archived(asked: OrderQuery) -> bool | None:

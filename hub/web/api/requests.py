@@ -12,6 +12,7 @@ from hub.access.model import May
 from hub.assignment import service as assignment
 from hub.contacts import store as contacts
 from hub.db.locks import lock_teams
+from hub.db.lookup import any_of
 from hub.db.rows import MessageRow, RequestRow
 from hub.db.tables import message, request
 from hub.db.tx import Tx
@@ -90,9 +91,9 @@ def list_requests(conn: Connection, call: Call) -> BaseModel:
     if asked.state is not None:
         query = query.where(request.c.state == asked.state)
     if asked.contact_id is not None:
-        of_card = request.c.contact_id == int(asked.contact_id)
-        of_all = request.c.contact_id.in_(contacts.belonging(int(asked.contact_id)))
-        query = query.where(of_all if asked.persons else of_card)
+        contact_id = int(asked.contact_id)
+        whose = contacts.belonging(conn, contact_id) if asked.persons else [contact_id]
+        query = query.where(any_of(conn, request.c.contact_id, whose))
     if asked.channel is not None:
         query = query.where(request.c.account == asked.channel)
     if asked.outcome is not None:

@@ -21,6 +21,7 @@ from hub.customers import cards, doubles, finding, merging, moves
 from hub.customers.cards import ORGANISATION, PERSON, CardChange
 from hub.customers.doubles import Double
 from hub.customers.moves import MergeRow
+from hub.db.lookup import any_of
 from hub.db.rows import JournalRow, RequestRow
 from hub.db.tables import contact, journal, request
 from hub.db.tx import Tx
@@ -66,16 +67,17 @@ def view_of(conn: Connection, contact_id: int) -> CardView:
     root_id = record.own.merged_into_id
     merges = moves.merges_of(conn, record.ids)
     known = contacts.many(conn, [one.merged_id for one in merges])
+    whose = contacts.belonging(conn, contact_id)
     asked = [
         RequestRow._make(row)
         for row in conn.execute(
             select(request)
-            .where(request.c.contact_id.in_(contacts.belonging(contact_id)))
+            .where(any_of(conn, request.c.contact_id, whose))
             .order_by(request.c.id.desc())
             .limit(SHOWN + 1)
         )
     ]
-    of_all = Asked(contact_id=contact_id, persons=True, archived=None, limit=SHOWN)
+    of_all = Asked(contact_ids=whose, archived=None, limit=SHOWN)
     made = queries.order_items(conn, registry.find(conn, of_all)[0])
     return CardView(
         record,

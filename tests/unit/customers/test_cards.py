@@ -64,11 +64,11 @@ def test_what_a_person_asks_belongs_to_the_organisation_too(both_worlds: World):
     world.write(cards.change, world.admin, olena, CardChange(organisation_id=house))
     asked = {ask(world, house), ask(world, olena)}
     ask(world, other)
-    belonging = t.request.c.contact_id.in_(contacts.belonging(house))
+    belonging = t.request.c.contact_id.in_(world.read(contacts.belonging, house))
     assert {row.id for row in world.rows(t.request, belonging)} == asked
     second = firm(world, "Дім ТОВ", 91)
     world.write(merge, world.admin, second, house)
-    belonging = t.request.c.contact_id.in_(contacts.belonging(second))
+    belonging = t.request.c.contact_id.in_(world.read(contacts.belonging, second))
     assert {row.id for row in world.rows(t.request, belonging)} == asked
     assert [one.own.id for one in world.read(cards.persons_of, world.read(contacts.get, second), 9)] == [
         olena
