@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select, text
 
 from hub.access.model import Actor, Role
+from hub.assignment import service as assignment
 from hub.cli.integrity import findings
 from hub.contacts import store as contacts
 from hub.contacts.model import Person
@@ -22,8 +23,10 @@ from hub.db import tables as t
 from hub.intake.model import Prepared
 from hub.intake.prepare import prepare
 from hub.kernel.errors import HubError
+from hub.opening import CLI
 from hub.orders import service as orders
 from hub.orders.model import NewOrder
+from hub.requests.model import Closing, Outcome
 from hub.sdk.messages import Event, EventKind, Parsed, Sender, Verified
 from tests.integration.desk import Desk, raw
 from tests.integration.hubs import phone
@@ -84,6 +87,32 @@ def test_a_message_from_an_identity_of_the_merged_card_reaches_the_survivor(desk
     said = desk.rows("SELECT request_id FROM message ORDER BY id")
     assert [one for (one,) in said[2:]] == [newest, newest]
     assert desk.db.read_now(findings) == []
+
+
+def test_a_returning_customer_goes_to_whom_he_had_last_on_any_of_his_cards(desks: list[Desk]):
+    desk = desks[0]
+    holders = []
+    for by_mail in (False, True):
+        arrive(desk, writes(desk, 1, f"first{by_mail}", by_mail=by_mail))
+        [(task, holder)] = desk.rows(
+            "SELECT id, membership_id FROM task WHERE state NOT IN ('done', 'cancelled')"
+        )
+        done = partial(
+            assignment.complete, actor=CLI, task_id=task, closing=Closing(outcome=Outcome.ANSWERED)
+        )
+        desk.db.write_now(done)
+        holders.append(holder)
+    assert holders[0] != holders[1]
+    cards = cards_of(desk)
+    by_phone, mail_card = cards["phone", phone(1)], cards["email", mail(1)]
+    desk.db.write_now(partial(merging.merge, actor=HEAD, survivor_id=by_phone, other_id=mail_card))
+    arrive(desk, writes(desk, 1, "again", by_mail=False))
+    [(holder,)] = desk.rows("SELECT membership_id FROM task WHERE state NOT IN ('done', 'cancelled')")
+    assert holder == holders[1]
+    desk.db.write_now(partial(merging.unmerge, actor=HEAD, merged_id=mail_card))
+    arrive(desk, writes(desk, 1, "and again", by_mail=False))
+    newest = desk.rows("SELECT membership_id FROM task ORDER BY id DESC LIMIT 1")
+    assert newest == [(holders[1],)], "he has the open request of this card; it stayed with it"
 
 
 def test_merges_and_messages_at_the_same_time(desks: list[Desk], hub_url: str, postgres_cluster: Any):

@@ -181,7 +181,7 @@ def broken(world: World) -> list[Any]:
     return [one for one in world.findings() if "merge" in one["finding"] or "identit" in one["finding"]]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=histories, order=st.permutations(range(CARDS)))
 def test_any_history_is_what_the_model_says(
     make_world: Callable[[], World], steps: list[tuple[str, int, int]], order: list[int]
@@ -201,7 +201,7 @@ move = st.one_of(st.tuples(st.just("merge"), card, card), st.tuples(st.just("und
 only_moves = st.lists(move, min_size=2, max_size=12)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(first=st.lists(arrival, min_size=2, max_size=8), moves=only_moves, order=st.permutations(range(CARDS)))
 def test_merges_and_undos_alone_leave_everything_as_it_was(
     make_world: Callable[[], World], first: Any, moves: Any, order: list[int]
