@@ -36,6 +36,7 @@ from hub.db.tx import Tx
 from hub.kernel import text
 from hub.kernel.errors import InputRejected, RuleSaysNo, VersionConflict
 from hub.orders.service import index_contact
+from hub.outbox import webhooks
 from hub.requests.service import note
 
 
@@ -70,6 +71,7 @@ def merge(
         tx, actor, "contact", other_id, "merged_into", reason=row.reason, body={"other_id": str(survivor_id)}
     )
     index_contact(tx, survivor_id)
+    _tell(tx, "contact.merged", survivor_id, other_id)
     return contacts.get(tx.conn, survivor_id)
 
 
@@ -91,7 +93,13 @@ def unmerge(tx: Tx, actor: Actor, merged_id: int, reason: str = "") -> ContactRe
     note(tx, actor, "contact", merged_id, "unmerged_from", reason=why, body={"other_id": str(root_id)})
     index_contact(tx, root_id)
     index_contact(tx, merged_id)
+    _tell(tx, "contact.unmerged", root_id, merged_id)
     return contacts.get(tx.conn, merged_id)
+
+
+def _tell(tx: Tx, event: str, card_id: int, merged_id: int) -> None:
+    """A web hook for who keeps ids of contacts elsewhere."""
+    webhooks.emit(tx, event, f"contact:{card_id}", {"contact_id": str(card_id), "merged_id": str(merged_id)})
 
 
 def require_mergeable(survivor: ContactRecord, other: ContactRecord) -> None:

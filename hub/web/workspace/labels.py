@@ -91,6 +91,8 @@ WEBHOOK_EVENT = {
     "shipment.money": N_("The money of a parcel has another status"),
     "request.created": N_("A customer asks"),
     "request.closed": N_("A request was closed"),
+    "contact.merged": N_("Two cards were merged"),
+    "contact.unmerged": N_("A merge of cards was undone"),
 }
 REQUEST_STATE = {"open": (N_("Open"), "info"), "closed": (N_("Closed"), "neutral")}
 OUTCOME = {

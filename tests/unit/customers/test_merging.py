@@ -14,7 +14,9 @@ from hub.customers.moves import Joining
 from hub.db import tables as t
 from hub.intake.byhand import ByHand, open_by_hand
 from hub.kernel.errors import AccessDenied, InputRejected, NotFound, RuleSaysNo, VersionConflict
+from hub.kernel.sealing import SecretKey
 from hub.orders.registry import Asked, find
+from hub.outbox import webhooks
 from hub.requests import service as requests
 from hub.requests.model import Closing, Outcome
 from tests.unit.world import World
@@ -323,3 +325,21 @@ def test_the_pure_rules_choose_the_newest_of_each_team_and_card():
         4,
         3,
     ]
+
+
+def test_who_keeps_ids_elsewhere_is_told_of_both_without_any_words(both_worlds: World):
+    world = both_worlds
+    one, other = known(world, phone(1), name="Олена"), known(world, phone(2), name="Олена П.")
+    secret = SecretKey.of("k" * 40)
+    world.write(webhooks.add, "test", "https://shop.example/hub", "s" * 32, list(webhooks.EVENTS), key=secret)
+    world.write(merge, world.admin, one, other, "одна Олена")
+    world.write(unmerge, world.admin, other)
+    told = [
+        (row.kind, row.order_key, row.payload) for row in world.rows(t.outbox, t.outbox.c.lane == "webhook")
+    ]
+    assert [kind for kind, _, _ in told] == ["contact.merged", "contact.unmerged"]
+    assert len({key for _, key, _ in told}) == 1, "in order"
+    for _, _, payload in told:
+        assert str(one) in payload
+        assert str(other) in payload
+        assert "Олен" not in payload
