@@ -35,7 +35,11 @@ _SHORT = 7  # values of a member who is there and may be dealt everything
 
 def load_rosters(tx: Tx, team_ids: Mapping[int, Any] | set[int]) -> dict[int, Roster]:
     """Lock the teams and read their newest state. Raises NotFound for a team without a head."""
-    heads = lock_teams(tx, team_ids)
+    return rosters_of(lock_teams(tx, team_ids), team_ids)
+
+
+def rosters_of(heads: Mapping[int, HeadRow], team_ids: Mapping[int, Any] | set[int]) -> dict[int, Roster]:
+    """The state of teams that are locked. Raises NotFound for a team without a head."""
     missing = set(team_ids) - set(heads)
     if missing:
         raise NotFound(f"no team {min(missing)}")

@@ -9,8 +9,8 @@ order of tables does not matter there; on SQLite rows go in the order given.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache, partial
 from itertools import chain
 from typing import Any
 
@@ -25,18 +25,30 @@ Rows = Mapping[Table, Sequence[tuple[Any, ...]]]
 
 def bulk_insert(connection: Connection, rows: Rows) -> None:
     """Insert rows given as tuples in column order. Tables with no rows cost nothing."""
+    prepared_insert(connection, rows)()
+
+
+def prepared_insert(connection: Connection, rows: Rows) -> Callable[[], object]:
+    """The same in two parts: what has to be worked out is, and what it returns writes."""
     filled = {table: list(values) for table, values in rows.items() if values}
+    driver: Any = connection.connection.driver_connection
     if not filled:
-        return
-    driver = connection.connection.driver_connection
+        return _nothing
     if connection.dialect.name == "sqlite":
-        cursor = driver.cursor()  # type: ignore[union-attr]
-        for table, values in filled.items():
-            _insert_sqlite(cursor, table, values)
-        return
+        return partial(_insert_all_sqlite, driver, filled)
     tables = tuple(filled)
     parameters = [_json_rows(table, filled[table]) for table in tables]
-    driver.execute(_postgresql_insert(tables), parameters, prepare=True)  # type: ignore[union-attr]
+    return partial(driver.execute, _postgresql_insert(tables), parameters, prepare=True)
+
+
+def _nothing() -> None:
+    """No rows."""
+
+
+def _insert_all_sqlite(driver: Any, filled: Rows) -> None:
+    cursor = driver.cursor()
+    for table, values in filled.items():
+        _insert_sqlite(cursor, table, values)
 
 
 def bulk_update(

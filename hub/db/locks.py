@@ -7,7 +7,7 @@ PostgreSQL a look-up in the lock's own statement would read the state from befor
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, text
 
@@ -77,10 +77,17 @@ def cards_move(tx: Tx) -> None:
 
 def lock_teams(tx: Tx, team_ids: Iterable[int]) -> dict[int, HeadRow]:
     """Lock the head rows of these teams in ascending order and return their newest state."""
-    found = {}
-    for team_id in sorted(set(team_ids)):
-        with tx.pipelined():  # the transaction's BEGIN goes along
-            row = _LOCK.run(tx.conn, team=team_id).fetchone()
-        if row is not None:
-            found[team_id] = HeadRow._make(row)
-    return found
+    with tx.pipelined():  # the transaction's BEGIN goes along
+        asked = ask_teams(tx, team_ids)
+    return heads_of(asked)
+
+
+def ask_teams(tx: Tx, team_ids: Iterable[int]) -> list[Any]:
+    """Lock them as the first statements of a block of `Tx.pipelined`; what follows in it is read after the lock."""
+    return [_LOCK.run(tx.conn, team=team_id) for team_id in sorted(set(team_ids))]
+
+
+def heads_of(asked: Iterable[Any]) -> dict[int, HeadRow]:
+    """The rows that `ask_teams` has locked, when its block is over."""
+    rows = [cursor.fetchone() for cursor in asked]
+    return {row[0]: HeadRow._make(row) for row in rows if row is not None}

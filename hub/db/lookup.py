@@ -34,12 +34,21 @@ class Lookup:
 
     def run(self, connection: Connection, keys: Collection[Any]) -> Sequence[Any]:
         """Rows for the keys that exist, in no order."""
+        return rows_of(self.ask(connection, keys))
+
+    def ask(self, connection: Connection, keys: Collection[Any]) -> Any:
+        """The same as a cursor, for `rows_of`: in a block of `Tx.pipelined` after its end. None without keys."""
         if not keys:
-            return ()
+            return None
         driver: Any = connection.connection.driver_connection
         if connection.dialect.name == "sqlite":
-            return driver.execute(self._sqlite, (orjson.dumps(list(keys)).decode(),)).fetchall()  # type: ignore[no-any-return]
-        return driver.execute(self._postgresql, (list(keys),), prepare=True).fetchall()  # type: ignore[no-any-return]
+            return driver.execute(self._sqlite, (orjson.dumps(list(keys)).decode(),))
+        return driver.execute(self._postgresql, (list(keys),), prepare=True)
+
+
+def rows_of(asked: Any) -> Sequence[Any]:
+    """What `Lookup.ask` has found."""
+    return () if asked is None else asked.fetchall()
 
 
 def any_of(connection: Connection, column: Column[Any], ids: Collection[int]) -> ColumnElement[bool]:

@@ -1127,6 +1127,7 @@ shipment = Table(
     _key("announced", default=""),  # furthest status that was announced: never one before it again
     _key("announced_money", default=""),
     _at("made_at", null=True),  # when the carrier says the waybill was made: tells a reused number
+    _key("fingerprint", default=""),  # the plugin's word for what it told last; "" = tell everything
     UniqueConstraint("number", "account", "order_id"),
 )
 Index("ix_shipment_order", shipment.c.order_id)

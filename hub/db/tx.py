@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -22,12 +22,13 @@ class Tx:
     nothing that anybody waits for sets `quiet`: then no open page and no other process is woken by it.
     """
 
-    __slots__ = ("_ids", "conn", "correlation_id", "now", "quiet")
+    __slots__ = ("_ids", "conn", "correlation_id", "ending", "now", "quiet")
 
     def __init__(self, conn: Connection, ids: IdSource, now: Instant) -> None:
         self.conn = conn
         self.now = now
         self.quiet = False
+        self.ending: list[Callable[[], object]] = []
         self._ids = ids
         self.correlation_id = ids.next()
 
@@ -50,15 +51,25 @@ class Tx:
         return result.rowcount
 
     def pipelined(self) -> AbstractContextManager[object]:
-        """Statements of a block go to PostgreSQL in one round trip: those of `Prepared`, `Lookup`, `insert`.
+        """Statements of a block go to PostgreSQL in one round trip: those of `Prepared`, `Lookup.ask`, `insert`.
 
         Not those of `execute`, which wants to see each result at once. What one of them raises comes at the
-        end of the block, or where a result is fetched.
+        end of the block; results are fetched after it, as each fetch within is a round trip of its own.
         """
         if self.conn.dialect.name == "sqlite":
             return nullcontext()
         driver: Any = self.conn.connection.driver_connection
         return driver.pipeline()  # type: ignore[no-any-return]
+
+    def with_commit(self, write: Callable[[], object]) -> None:
+        """Write last of all: to PostgreSQL in one round trip with the COMMIT, which raises what it raises.
+
+        `write` is run in whatever thread commits, and must not use `execute`. On SQLite it is run at once.
+        """
+        if self.conn.dialect.name == "sqlite":
+            write()
+        else:
+            self.ending.append(write)
 
     def insert(self, rows: Rows) -> None:
         """Insert many rows given as tuples in column order (`hub.db.rows`)."""

@@ -388,7 +388,7 @@ class Writer:
                     driver.execute("BEGIN IMMEDIATE")
             tx = Tx(connection, self.ids, self._clock.now())
             result = run(tx)
-            self._driver_commit(connection, driver)
+            self._driver_commit(connection, driver, tx.ending)
         except BaseException as error:
             if isinstance(error, CommitLost) or classify(error) is Fault.UNAVAILABLE:
                 self._drop()
@@ -407,9 +407,17 @@ class Writer:
         for watcher in tuple(self.on_commit):
             watcher()
 
-    def _driver_commit(self, connection: Connection, driver: Any) -> None:
+    def _driver_commit(
+        self, connection: Connection, driver: Any, ending: Sequence[Callable[[], object]]
+    ) -> None:
+        def finish() -> None:
+            with driver.pipeline():
+                for write in ending:
+                    write()
+                driver.execute("COMMIT")
+
         try:
-            self.committing(driver.commit)
+            self.committing(finish if ending else driver.commit)
         except Exception as error:
             if classify(error) is Fault.UNAVAILABLE and connection.dialect.name != "sqlite":
                 raise CommitLost(describe(error)) from error

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, bindparam, delete, select, update
 from sqlalchemy.engine import Connection
 
 from hub.assignment.ledger import save_roster
+from hub.db.bulk import prepared_insert
 from hub.db.errors import Fault
 from hub.db.lookup import Lookup
 from hub.db.prepared import Prepared as PreparedStatement
@@ -47,26 +48,37 @@ class IntakeCommit:
         planner = Planner(tx, known, items, self._sets, self._routing)
         plan = planner.run()
         self._tried = {id(item): made for item, made in zip(items, plan.delivery_ids, strict=True)}
+        plan.outbox += acknowledgement.rows_for(tx, plan.opened, known.acknowledging)
         _change(tx, plan)
-        with tx.pipelined():
-            tx.insert(plan.rows(planner.entries))
-            for team_id, roster in known.rosters.items():
-                if roster.seq != before[team_id]:
-                    save_roster(tx, roster)
+        rows = prepared_insert(tx.conn, plan.rows(planner.entries))
+        changed = [roster for team_id, roster in known.rosters.items() if roster.seq != before[team_id]]
+
+        def write() -> None:
+            rows()
+            for roster in changed:
+                save_roster(tx, roster)
             _count_accounts(tx, plan)
+
+        if known.hooks or plan.asks_more:
+            with tx.pipelined():
+                write()
+            self._further(tx, plan)
+        else:
+            tx.with_commit(write)
+        return plan.results
+
+    def _further(self, tx: Tx, plan: Plan) -> None:
+        """What is not written with the commit, as it needs to see what it does; it comes after the inserts."""
         for name, signals in plan.signals:
             apply_signals(tx, name, signals)
         _count_repeats(tx, plan)
         _tell_hooks(tx, plan)
-        if plan.opened:
-            acknowledgement.put_all(tx, plan.opened)
         for channel_id, name in plan.started:
             tx.execute(
                 delete(start_source).where(
                     start_source.c.channel_id == channel_id, start_source.c.account == name
                 )
             )
-        return plan.results
 
     def store_failed(self, tx: Tx, item: Prepared, fault: Fault, reason: str) -> Result:
         """Keep raw what the database refused. A key that collides to the end gets its stored answer."""
@@ -122,8 +134,8 @@ def _change(tx: Tx, plan: Plan) -> None:
 
 
 def _tell_hooks(tx: Tx, plan: Plan) -> None:
-    """Web hooks hear of new requests; where there is none, a batch pays one look for it."""
-    if plan.requests and webhooks.any_active(tx):
+    """Web hooks hear of new requests."""
+    if plan.requests:
         opened = [
             (
                 f"request:{row.id}",

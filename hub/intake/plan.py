@@ -77,7 +77,7 @@ class Planner:
         self._routing = routing
         self._sets: dict[int, dict[Needs, EligibleSet]] = {}
         self._ids: Iterator[int] = iter(())
-        self._notices: dict[int, list[str]] = {}
+        self._notices: dict[int, tuple[int, list[str]]] = {}
         self._newest: OpenTask | None = None
         self.plan = Plan()
         self.entries = Entries(tx, ACTOR, stored_sets)
@@ -325,7 +325,7 @@ class Planner:
         subject = message.subject or message.person.name
         needs = self._needs(item.raw.account, message)
         if not message.event.automatic and message.event.kind is EventKind.MESSAGE:
-            self.plan.opened.append((item.raw.account, request_id, contact_id))
+            self.plan.opened.append((item.raw.account, request_id, contact_id, correlation_id))
         self.plan.requests[request_id] = r.RequestRow(
             request_id,
             item.team_id,
@@ -433,7 +433,7 @@ class Planner:
             paid, since = entry.units, self._now
             limit = reaction if reaction is not None else roster.rules.reaction
             react_by = None if limit is None else self._now + limit
-            self._notices.setdefault(staff_id, []).append(str(task_id))
+            self._notices.setdefault(staff_id, (correlation_id, []))[1].append(str(task_id))
         self._newest = OpenTask(task_id, state, holder)
         row = r.TaskRow(
             task_id, team_id, request_id, kind, state, holder, staff_id, title, seq, paid, "[]", self._now, since,
@@ -483,11 +483,9 @@ class Planner:
         return found
 
     def _tell_the_staff(self) -> None:
-        """One notice a person for all that this batch dealt him."""
-        for staff_id, task_ids in self._notices.items():
-            row = notice_row(
-                self._id(), "task_assigned", staff_id, task_ids, self._now, self._tx.correlation_id
-            )
+        """One notice a person for all that this batch dealt him; it bears the correlation id of the first."""
+        for staff_id, (correlation_id, task_ids) in self._notices.items():
+            row = notice_row(self._id(), "task_assigned", staff_id, task_ids, self._now, correlation_id)
             self.plan.outbox.append(row)
 
     def _note(self, entity: str, entity_id: int, event: str, correlation_id: int) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Table
 from hub.assignment.ledger import Entries
 from hub.db import rows as r
 from hub.db import tables as t
+from hub.intake import acknowledgement
 from hub.intake.extras import Signal
 from hub.intake.model import Result
 
@@ -54,8 +55,13 @@ class Plan:
     repeated: dict[str, int] = field(default_factory=dict)
     stored: dict[str, int] = field(default_factory=dict)
     repeats_of: list[int] = field(default_factory=list)
-    opened: list[tuple[str, int, int]] = field(default_factory=list)  # by people: account, request, contact
+    opened: list[acknowledgement.Opened] = field(default_factory=list)  # by people
     started: list[tuple[str, str]] = field(default_factory=list)  # sources of a start that a request has now
+
+    @property
+    def asks_more(self) -> bool:
+        """Is there anything to write besides new rows and counters?"""
+        return bool(self.signals or self.repeats_of or self.started)
 
     def rows(self, entries: Entries) -> dict[Table, Sequence[tuple[object, ...]]]:
         """Everything to insert, parents before children."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hub.assignment.bench import CALENDAR, Bench
-from hub.assignment.ledger import load_roster, load_rosters
+from hub.assignment.ledger import load_roster, rosters_of
 from hub.assignment.policy import Roster
 from hub.contacts.model import IdentityKey
-from hub.db.lookup import Lookup
+from hub.db.locks import ask_teams, heads_of
+from hub.db.lookup import Lookup, rows_of
 from hub.db.tables import (
     contact_owner,
     delivery,
@@ -22,9 +23,11 @@ from hub.db.tables import (
     thread_token,
 )
 from hub.db.tx import Tx
+from hub.intake import acknowledgement
 from hub.intake.extras import STARTS_KEPT
 from hub.intake.model import Message, Prepared
 from hub.kernel.text import same_text_key, text_digest
+from hub.outbox import webhooks
 
 
 @dataclass(slots=True)
@@ -68,6 +71,8 @@ class Snapshot:
     """The state that a batch is decided on; the plan keeps it up to date as it goes."""
 
     rosters: dict[int, Roster]
+    hooks: bool = False  # somebody wants to hear of new requests
+    acknowledging: set[str] = field(default_factory=set)  # accounts
     deliveries: dict[tuple[str, str], KnownDelivery] = field(default_factory=dict)
     message_keys: dict[tuple[str, str], int] = field(default_factory=dict)
     contacts: dict[IdentityKey, int] = field(default_factory=dict)
@@ -127,39 +132,56 @@ _THREADS = Lookup(
 
 def read(tx: Tx, items: Sequence[Prepared]) -> Snapshot:
     """Lock the teams of the batch, then look everything up."""
-    snapshot = Snapshot(_rosters(tx, {item.team_id for item in items}))
-    keys = {item.external_id for item in items if item.external_id is not None}
-    for external_id, account, *rest in _DELIVERIES.run(tx.conn, keys):
-        snapshot.deliveries[external_id, account] = KnownDelivery(*rest)
+    teams = {item.team_id for item in items}
     messages = [m for item in items for m in item.messages]
+    wanted = {key for m in messages for key in m.person.identities}
+    chats = {key.value for key in wanted if key.kind.startswith("channel:")}
     message_ids = {m.event.message_id for m in messages if m.event.message_id}
     shared = {m.event.message_id: m for m in messages if m.event.shared_id and m.event.message_id}
     message_ids |= {another_key(m) for m in messages if m.event.shared_id}
-    for key, account, request_id in _MESSAGES.run(tx.conn, message_ids):
+    with tx.pipelined():  # one round trip: each statement reads anew, and so after the lock before it
+        heads = ask_teams(tx, teams)
+        deliveries = _DELIVERIES.ask(tx.conn, {i.external_id for i in items if i.external_id is not None})
+        known_messages = _MESSAGES.ask(tx.conn, message_ids)
+        identities = _IDENTITIES.ask(tx.conn, {key.value for key in wanted})
+        starts = _STARTS.ask(tx.conn, chats)
+        hooks, acknowledging = webhooks.ask_any_active(tx), acknowledgement.ask_active(tx)
+    locked = heads_of(heads)
+    snapshot = Snapshot({}, bool(hooks.fetchall()), {row[0] for row in acknowledging.fetchall()})
+    for external_id, account, *rest in rows_of(deliveries):
+        snapshot.deliveries[external_id, account] = KnownDelivery(*rest)
+    for key, account, request_id in rows_of(known_messages):
         snapshot.message_keys[key, account] = request_id
+    for value, kind, contact_id in rows_of(identities):
+        snapshot.contacts[IdentityKey(kind, value)] = contact_id
+    for channel_id, account, source, at in rows_of(starts):
+        if at >= tx.now - STARTS_KEPT:
+            snapshot.starts[channel_id, account] = source
+    snapshot.rosters = _settled(tx, rosters_of(locked, teams))
     known_ids = {key for key, _ in snapshot.message_keys if key in shared}
     for key, account, body in _BODIES.run(tx.conn, known_ids):
         snapshot.texts[key, account] = same_text_key(body)
-    wanted = {key for m in messages for key in m.person.identities}
-    for value, kind, contact_id in _IDENTITIES.run(tx.conn, {key.value for key in wanted}):
-        snapshot.contacts[IdentityKey(kind, value)] = contact_id
     contacts = {snapshot.contacts[key] for key in wanted if key in snapshot.contacts}
-    for contact_id, team_id, *rest in _OPEN.run(tx.conn, contacts):
-        snapshot.open_requests[contact_id, team_id] = OpenRequest(*rest)
-    for contact_id, team_id, *rest in _OWNERS.run(tx.conn, contacts):
-        owner, known = Owner(*rest), snapshot.owners.get((contact_id, team_id))
-        if known is None or owner.closed_at > known.closed_at:  # merged cards may have one each
-            snapshot.owners[contact_id, team_id] = owner
+    if contacts:
+        _of_contacts(tx, snapshot, contacts)
     if known_ids or any(m.extra is not None for m in messages):
         _threads(tx, snapshot, items)
-    chats = {key.value for key in wanted if key.kind.startswith("channel:")}
-    for channel_id, account, source, at in _STARTS.run(tx.conn, chats):
-        if at >= tx.now - STARTS_KEPT:
-            snapshot.starts[channel_id, account] = source
     by_request = {one.id: one for one in (*snapshot.open_requests.values(), *snapshot.threads.values())}
     for request_id, *rest in _HOLDERS.run(tx.conn, by_request.keys()):
         by_request[request_id].task = OpenTask(*rest)
     return snapshot
+
+
+def _of_contacts(tx: Tx, snapshot: Snapshot, contacts: set[int]) -> None:
+    """Open requests of known contacts, and who finished their last one."""
+    with tx.pipelined():
+        opened, owners = _OPEN.ask(tx.conn, contacts), _OWNERS.ask(tx.conn, contacts)
+    for contact_id, team_id, *rest in rows_of(opened):
+        snapshot.open_requests[contact_id, team_id] = OpenRequest(*rest)
+    for contact_id, team_id, *rest in rows_of(owners):
+        owner, known = Owner(*rest), snapshot.owners.get((contact_id, team_id))
+        if known is None or owner.closed_at > known.closed_at:  # merged cards may have one each
+            snapshot.owners[contact_id, team_id] = owner
 
 
 def _threads(tx: Tx, snapshot: Snapshot, items: Sequence[Prepared]) -> None:
@@ -191,10 +213,9 @@ def another_key(message: Message) -> str:
     return f"again:{text_digest((message.event.message_id, message.text_key))}"
 
 
-def _rosters(tx: Tx, team_ids: set[int]) -> dict[int, Roster]:
+def _settled(tx: Tx, rosters: dict[int, Roster]) -> dict[int, Roster]:
     """The locked teams; where somebody came or went meanwhile, that and the queue are settled first."""
-    rosters = load_rosters(tx, team_ids)
-    for team_id in sorted(team_ids):
+    for team_id in sorted(rosters):
         if rosters[team_id].stale(tx.now):
             Bench(tx, CALENDAR, team_id).close()
             rosters[team_id] = load_roster(tx, team_id)

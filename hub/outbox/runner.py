@@ -129,10 +129,16 @@ class OutboxRunner:
     async def _deliver(self, group: Sequence[OutboxRow]) -> SendResult:
         sink = self._sinks.get(group[0].lane)
         try:
-            result = await sink.send(group) if sink is not None else Refused("no such lane")
+            with structlog.contextvars.bound_contextvars(correlation_ids=correlations(group)):
+                result = await sink.send(group) if sink is not None else Refused("no such lane")
         except Exception as error:  # noqa: BLE001 - a boundary, see below
             # The boundary of one effect: a sink's bug must not stop the others.
-            log.error("sink_raised", lane=group[0].lane, error=type(error).__name__)
+            log.error(
+                "sink_raised",
+                lane=group[0].lane,
+                error=type(error).__name__,
+                correlation_ids=correlations(group),
+            )
             return Later()
         return Later() if isinstance(result, Uncertain) and repeats_after_crash(group[0].lane) else result
 
@@ -269,9 +275,16 @@ def settle(tx: Tx, rows: Sequence[OutboxRow], result: SendResult) -> OutboxState
     lost = "tried too often" if isinstance(result, Later) else "the connection went during the call"
     reason = result.reason if isinstance(result, Refused) else lost
     state = OutboxState.DEAD if isinstance(result, (Refused, Later)) else OutboxState.UNCERTAIN
-    log.warning("effect_not_sent", state=str(state), ids=ids, reason=reason)
+    log.warning(
+        "effect_not_sent", state=str(state), ids=ids, reason=reason, correlation_ids=correlations(rows)
+    )
     tx.execute(statement.values(state=state, next_try_at=None, last_error=reason[:500], **free))
     return state
+
+
+def correlations(rows: Sequence[OutboxRow]) -> list[str]:
+    """What these effects come from: the same ids stand in the rows of their deliveries, requests and tasks."""
+    return [str(one) for one in dict.fromkeys(row.correlation_id for row in rows)]
 
 
 def payload(row: OutboxRow) -> dict[str, str]:

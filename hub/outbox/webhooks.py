@@ -186,10 +186,10 @@ def _require(problems: list[FieldProblem]) -> None:
 # --- events ----------------------------------------------------------------------------------------------
 
 
-def any_active(tx: Tx) -> bool:
-    """Is there any hook at all? On the driver's own connection: the intake asks at each batch."""
+def ask_any_active(tx: Tx) -> Any:
+    """Is there any hook at all? A cursor, of the driver's own: the intake asks at each batch, in its pipeline."""
     driver: Any = tx.conn.connection.driver_connection
-    return driver.execute("SELECT 1 FROM webhook WHERE active LIMIT 1").fetchone() is not None
+    return driver.execute("SELECT 1 FROM webhook WHERE active LIMIT 1")
 
 
 def emit(tx: Tx, event: str, thing: str, body: Mapping[str, object]) -> None:

@@ -17,7 +17,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from hub.kernel.frozen import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawDelivery:
     """One web hook call or one fetched mail, before anybody has understood it.
@@ -47,6 +50,7 @@ class RawDelivery:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
     """A delivery that is authentic.
@@ -75,6 +79,7 @@ class EventKind(StrEnum):
     LEFT = "left"  # a person blocked us or left: he cannot be written to any more
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
     """Who writes, as far as the message tells. At least one of phone, email, channel_id for a MESSAGE.
@@ -121,6 +126,7 @@ class Attachment:
     inline: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One thing that a delivery says.
@@ -172,6 +178,7 @@ class Event:
     shared_id: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """What a delivery says; usually one event."""
@@ -187,6 +194,7 @@ class OutcomeKind(StrEnum):
     NOTED = "noted"  # stored; nothing to do (probe, spam, receipt)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The committed result of a delivery; a repeat gets the one of the first."""
@@ -196,6 +204,7 @@ class Outcome:
     repeated: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAnswer:
     """An HTTP answer: status 200..599, body bytes with their media type, further headers."""

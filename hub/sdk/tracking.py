@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from hub.kernel.frozen import quick
+
 # Sums of tracking pass as integers of the minor unit with the account's currency.
 
 
@@ -68,12 +70,18 @@ class RelationKind(StrEnum):
     PAPERS = "papers"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingNumber:
-    """One number to ask for. `phone` (E.164 or "") unlocks private fields at some carriers."""
+    """One number to ask for. `phone` (E.164 or "") unlocks private fields at some carriers.
+
+    known  `Tracked.fingerprint` of what the hub has of this number already; "" where it wants to be told
+           everything. Since SDK 1.2
+    """
 
     number: str
     phone: str = field(default="", repr=False)  # a representation may end up in a log
+    known: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +92,7 @@ class RelatedNumber:
     kind: RelationKind
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a carrier tells besides the status. None = not told, which is not the same as zero.
@@ -121,6 +130,7 @@ class Facts:
     related: tuple[RelatedNumber, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """One status of one parcel, as its carrier told it.
@@ -142,16 +152,20 @@ class Observation:
     facts: Facts = field(default_factory=Facts)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracked:
     """What one call says about one number: its observations, newest or all, and the raw document.
 
     `document` is the carrier's own JSON or XML of this number, UTF-8, at most 64 KiB; kept when it changes.
+    `fingerprint` is a text of the plugin's own, at most 100 characters, that stands for all it tells here: equal
+    only where the same would be told, by the same tables. "" where a plugin makes none. Since SDK 1.2
     """
 
     number: str
     observations: tuple[Observation, ...]
     document: bytes = field(default=b"", repr=False)  # it names people
+    fingerprint: str = ""
 
 
 class Problem(StrEnum):
@@ -174,10 +188,15 @@ class NotTracked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackAnswer:
-    """Exactly one entry for each number that was asked, in `tracked` or in `problems`."""
+    """Exactly one entry for each number that was asked, in `tracked`, in `problems` or in `unchanged`.
+
+    unchanged  numbers of which the carrier tells just what `TrackingNumber.known` stands for: nine answers in
+               ten, and a plugin need not read them further. Since SDK 1.2
+    """
 
     tracked: tuple[Tracked, ...] = ()
     problems: tuple[NotTracked, ...] = ()
+    unchanged: tuple[str, ...] = ()
 
 
 class Likeness(StrEnum):

@@ -24,6 +24,7 @@ import orjson
 
 from hub.kernel import text
 from hub.kernel.clock import DAY, Instant, instant
+from hub.kernel.frozen import quick
 from hub.sdk.tracking import (
     FINAL,
     RANK,
@@ -50,6 +51,7 @@ _BEFORE_PAYOUT = frozenset({MoneyStatus.EXPECTED, MoneyStatus.COLLECTED, MoneySt
 NOBODY_PAYS = frozenset({Status.RETURNED, Status.CANCELLED})
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One observation as it is kept."""
@@ -72,6 +74,7 @@ class Seen:
         return self.clock_at is not None, at, RANK[self.status], self.raw_code, self.identity
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class State:
     """The merged state of one parcel by its own observations."""
@@ -136,6 +139,18 @@ def unite(known: Iterable[Seen], new: Iterable[Seen]) -> dict[str, Seen]:
         if other is None or _first(seen) < _first(other):
             found[seen.identity] = seen
     return found
+
+
+def relearned(known: Sequence[Seen], told: Iterable[Seen]) -> tuple[list[Seen], list[Seen]]:
+    """What is known, by the table of today; and what of it changed, because its code was in no table then."""
+    today = {one.identity: one.status for one in told if one.status is not Status.UNKNOWN}
+    learned = [
+        dataclasses.replace(one, status=today[one.identity])
+        for one in known
+        if one.status is Status.UNKNOWN and one.identity in today
+    ]
+    by_identity = {one.identity: one for one in learned}
+    return [by_identity.get(one.identity, one) for one in known], learned
 
 
 def _first(seen: Seen) -> tuple[int, bool, int, str]:

@@ -26,6 +26,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 from hub.kernel.clock import DAY, HOUR, MINUTE, Instant, instant, moment
+from hub.kernel.frozen import quick
 from hub.sdk.tracking import FINAL, MoneyStatus, Status
 from hub.shipments.model import MONEY_SETTLED, is_final
 
@@ -80,6 +81,7 @@ _TARGET: dict[str, tuple[int, int]] = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What the planner needs to know of a parcel. Instants; `changed_at` is the last news."""

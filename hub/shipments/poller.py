@@ -182,6 +182,7 @@ class Poller:
                 found = match(part, answer)
                 asked.results.tracked.update(found.tracked)
                 asked.results.problems.update(found.problems)
+                asked.results.unchanged |= found.unchanged
         asked.left = [row for part in queue for row in part]
         left = {row.id for row in asked.left}
         asked.answered = [row for row in rows if row.id not in left]
@@ -189,9 +190,8 @@ class Poller:
         return asked
 
     async def _call(self, name: str, rows: Sequence[ShipmentRow]) -> TrackAnswer:
-        wanted = {row.number: TrackingNumber(number=row.number, phone=row.phone or "") for row in rows}
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            return await self._carriers[name].track(list(wanted.values()))
+            return await self._carriers[name].track(wanted(rows))
 
     def _took(self, tx: Tx, name: str, token: int, asked: Asked, *, by_hand: bool) -> None:
         pace = replace(self._pace, listed=self._carriers[name].capabilities.lists_changes)
@@ -248,14 +248,29 @@ def narrowed(
     return refused, halves(rows)
 
 
+def wanted(rows: Sequence[ShipmentRow]) -> list[TrackingNumber]:
+    """What to ask for; a number that two parcels have is asked for once, by what both know."""
+    asked: dict[str, TrackingNumber] = {}
+    for row in rows:
+        known = row.fingerprint if taking.says_all(row) else ""
+        other = asked.get(row.number)
+        if other is not None and other.known != known:
+            known = ""
+        asked[row.number] = TrackingNumber(number=row.number, phone=row.phone or "", known=known)
+    return list(asked.values())
+
+
 def match(rows: Sequence[ShipmentRow], answer: TrackAnswer) -> Results:
     """Give each parcel its entry, by number; one that the answer leaves out has no news."""
     tracked = {one.number: one for one in answer.tracked}
     problems = {one.number: one for one in answer.problems}
+    unchanged = set(answer.unchanged)
     results = Results()
     for row in rows:
         if row.number in tracked:
             results.tracked[row.id] = tracked[row.number]
+        elif row.number in unchanged and row.fingerprint:
+            results.unchanged.add(row.id)
         else:
             results.problems[row.id] = problems.get(
                 row.number, NotTracked(number=row.number, problem=Problem.NO_NEWS)

@@ -112,6 +112,7 @@ class Results:
 
     tracked: dict[int, Tracked] = field(default_factory=dict)
     problems: dict[int, NotTracked] = field(default_factory=dict)
+    unchanged: set[int] = field(default_factory=set)
 
 
 def ask_seller(tx: Tx, row: ShipmentRow, question: str) -> None:

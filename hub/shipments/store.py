@@ -72,6 +72,7 @@ class ShipmentRow(NamedTuple):
     announced: str = ""
     announced_money: str = ""
     made_at: int | None = None
+    fingerprint: str = ""
 
 
 def get(conn: Connection, shipment_id: int) -> ShipmentRow:
@@ -142,7 +143,7 @@ def add(tx: Tx, row: ShipmentRow) -> None:
     tx.execute(insert(shipment).values(**row._asdict()))
 
 
-_OF_THE_POLL = ("phase", "next_poll_at", "polled_at", "misses")
+_OF_THE_POLL = ("phase", "next_poll_at", "polled_at", "misses", "fingerprint")
 _FIXED = frozenset({"id", "number", "account", "plugin", "created_at", "actor", "correlation_id"})
 _CHANGING = tuple(name for name in ShipmentRow._fields if name not in _FIXED)
 _NEWS = itemgetter(*(ShipmentRow._fields.index(n) for n in _CHANGING if n not in _OF_THE_POLL))
@@ -258,6 +259,15 @@ def observation_row(identifier: int, shipment_id: int, seen: Seen, facts: str) -
         identifier, shipment_id, seen.identity, seen.event, seen.status, seen.raw_code, seen.raw_text,
         seen.clock_at, seen.happened_at, seen.place, facts, seen.first_seen_at,
     )  # fmt: skip
+
+
+def set_status(tx: Tx, shipment_id: int, seen: Seen) -> None:
+    """An observation whose code stands in the plugin's table by now."""
+    tx.execute(
+        update(observation)
+        .where(observation.c.shipment_id == shipment_id, observation.c.identity == seen.identity)
+        .values(status=seen.status)
+    )
 
 
 _DIGESTS = Lookup((raw_document.c.shipment_id, raw_document.c.digest), raw_document.c.digest)

@@ -38,6 +38,7 @@ from hub.shipments.model import (
     is_same_waybill,
     merge,
     related_of,
+    relearned,
     seen_of,
     stage_of,
     unite,
@@ -58,6 +59,7 @@ _MAY_END = frozenset({Phase.MONEY, Phase.LOOK, Phase.ENDED})
 NOT_FOUND_FOR = 5 * DAY
 LONGEST_PUT_OFF = 8 * MINUTE
 SUSPICIOUS_AGE = 14 * DAY
+FINGERPRINT = 100
 
 
 @dataclass(slots=True)
@@ -85,10 +87,14 @@ class _Taking:
         )
 
 
-def _pays_as_told(row: ShipmentRow | None, tracked: Tracked) -> bool:
+def _tells_nothing_new(row: ShipmentRow | None, tracked: Tracked) -> bool:
+    """The document is an old one: is that all? A plugin may have learned to read it, or read a second place."""
+    learned = row is not None and tracked.fingerprint not in ("", row.fingerprint)
+    return row is not None and says_all(row) and not learned and _pays_as_told(row, tracked)
+
+
+def _pays_as_told(row: ShipmentRow, tracked: Tracked) -> bool:
     """Is the money as the row has it? It may be told in a second place, while the document stays the same."""
-    if row is None:
-        return False
     return row.money_status in MONEY_SETTLED or all(_agrees(row, one.facts) for one in tracked.observations)
 
 
@@ -109,21 +115,21 @@ def take_in(
     if not rows:
         return
     current = store.lock(tx, [*(r.id for r in rows), *parents])
+    taking = _Taking(tx, pace, Hours.at(tx.now, pace.zone))
+    for shipment_id in sorted(results.unchanged & current.keys()):
+        _unchanged(taking, current[shipment_id])
     digests = {i: text.sha256_hex(one.document) for i, one in results.tracked.items() if one.document}
     kept = store.known_documents(tx.conn, set(digests.values()))
     same = {
         i
         for i, digest in digests.items()
-        if (i, digest) in kept
-        and _says_all(current.get(i))
-        and _pays_as_told(current.get(i), results.tracked[i])
+        if (i, digest) in kept and _tells_nothing_new(current.get(i), results.tracked[i])
     }
     known = store.observations(tx.conn, [i for i in results.tracked if i in current and i not in same])
     legs: dict[int, list[tuple[RelationKind, Status]]] = {}
     for child in store.children(tx.conn, list(known)):
         if child.parent_id is not None and child.relation in LEGS:
             legs.setdefault(child.parent_id, []).append((RelationKind(child.relation), Status(child.status)))
-    taking = _Taking(tx, pace, Hours.at(tx.now, pace.zone))
     for shipment_id, tracked in sorted(results.tracked.items()):
         if shipment_id in same:
             _unchanged(taking, current[shipment_id])
@@ -173,6 +179,9 @@ def _observed(
     if not all(is_same_waybill(row.made_at, one) for one in told):
         _renumbered(taking, row)
         return
+    known, learned = relearned(known, told)
+    for one in learned:
+        store.set_status(tx, row.id, one)
     have = {s.identity for s in known}
     seen = unite(known, told)
     fresh = [s for s in seen.values() if s.identity not in have]
@@ -183,24 +192,31 @@ def _observed(
     state = merge(seen.values(), cod=row.cod)
     asked = any(s.raw_code != TRANSFER for s in told)
     status = with_children(state.status, legs)
-    after = _written(taking, row, state, status, news=bool(fresh), asked=asked)
+    news = bool(fresh or learned)
+    after = _written(
+        taking, row, state, status, news=news, fingerprint=tracked.fingerprint if asked else None
+    )
     if not known:
         _look_at_age(taking, after)
-    if fresh:
+    if news:
         taking.fresh.add(row.id)
 
 
-def _says_all(row: ShipmentRow | None) -> bool:
+def says_all(row: ShipmentRow) -> bool:
     """Does the row say what its observations say? A passing problem stands in their place."""
-    return row is not None and row.problem in _OF_THE_STATE
+    return row.problem in _OF_THE_STATE
 
 
 def _unchanged(taking: _Taking, row: ShipmentRow) -> None:
     """The carrier says, word for word, what it has said before: all of it is in the set, the state stands.
 
-    Nine answers in ten are of this kind, and cost a tenth of the others. Only time has passed.
+    Nine answers in ten are of this kind, and cost a tenth of the others. Only time has passed. Where a problem
+    came up since it was asked for, the row does not say its state any more: all is asked for again at once.
     """
     tx = taking.tx
+    if not says_all(row):
+        taking.written[row.id] = (row, row._replace(next_poll_at=tx.now))
+        return
     status, money = Status(row.status), MoneyStatus(row.money_status)
     watched = Watched(status, money, row.created_at, row.changed_at, row.happened_at or row.changed_at)
     phase = phase_of(watched, tx.now)
@@ -217,7 +233,7 @@ def _renumbered(taking: _Taking, row: ShipmentRow) -> None:
     tx = taking.tx
     after = store.changed(
         tx, row, problem=RENUMBERED, problem_text=None, polled_at=tx.now, next_poll_at=tx.now + DAY, misses=0,
-        phase=Phase.SILENT,
+        phase=Phase.SILENT, fingerprint="",
     )  # fmt: skip
     taking.written[row.id] = (row, after)
     if row.problem != RENUMBERED:
@@ -246,10 +262,11 @@ def table_line(code: str, words: str, now: Instant) -> str:
 
 
 def _written(
-    taking: _Taking, row: ShipmentRow, state: State, status: Status, *, news: bool, asked: bool
+    taking: _Taking, row: ShipmentRow, state: State, status: Status, *, news: bool, fingerprint: str | None
 ) -> ShipmentRow:
-    """The row as it is now. `asked`: its carrier told where it is, not only where its money is."""
+    """The row as it is now. `fingerprint`: None where its carrier told of its money alone, not where it is."""
     tx = taking.tx
+    asked = fingerprint is not None
     facts = state.facts
     money = state.money
     if status is Status.RETURNED and money in {MoneyStatus.EXPECTED, MoneyStatus.UNKNOWN}:
@@ -282,6 +299,7 @@ def _written(
         polled_at=tx.now if asked else row.polled_at,
         changed_at=changed_at,
         misses=0 if asked else row.misses,
+        fingerprint=row.fingerprint if fingerprint is None else fingerprint[:FINGERPRINT],
         problem=problem,
         problem_text=words,
     )

@@ -65,6 +65,7 @@ BASE_URL = "http://carrier.invalid/"
 """Never reached: a plugin that opens connections of its own fails here at once."""
 
 MAX_DOCUMENT_BYTES = 64 * 1024
+MAX_FINGERPRINT = 100
 LOOKS_LIKE_LIMIT_S = 0.05
 MAX_POISONED = 400
 
@@ -231,6 +232,39 @@ class CarrierContract(CarrierLists):
         problems = {entry.number: entry.problem for entry in answer.problems}
         assert problems.get(first[0]) in {Problem.NO_NEWS, Problem.NOT_FOUND}
         assert {entry.number for entry in answer.tracked} == {number for number, _ in others}
+
+    def test_what_the_hub_has_is_told_again_or_called_unchanged(self) -> None:
+        first = {one.number: one for one in self.track(self.good).tracked}
+        again = self.track(self.good, self._known(first))
+        assert not set(again.unchanged) & {entry.number for entry in _entries(again)}
+        assert sorted([*again.unchanged, *(entry.number for entry in _entries(again))]) == sorted(first)
+        assert all(one == first[one.number] for one in again.tracked)
+        assert all(first[number].fingerprint for number in again.unchanged)
+
+    def test_what_has_changed_is_never_called_unchanged(self) -> None:
+        """A parcel that moves must not be held for one that stands still."""
+        first = {one.number: one for one in self.track(self.good).tracked}
+        turned = list(self.known_codes[1:]) + list(self.known_codes[:1])
+        later = {one.number: turned[place % len(turned)] for place, one in enumerate(self.batch())}
+        answer = self.track(lambda request: self.answer(request, later), self._known(first))
+        codes = self.codes()
+        assert not {number for number in answer.unchanged if later[number] != codes[number]}
+
+    def test_nothing_is_unchanged_that_the_hub_does_not_have(self) -> None:
+        assert self.track(self.good).unchanged == ()
+        strange = [dataclasses.replace(one, known="of another plugin") for one in self.batch()]
+        assert self.track(self.good, strange).unchanged == ()
+
+    def test_fingerprints_are_short_texts_of_their_own(self) -> None:
+        """Two parcels with different codes have different ones: else one would be taken for the other's past."""
+        tracked = [one for one in self.track(self.good).tracked if one.fingerprint]
+        assert all(
+            len(one.fingerprint) <= MAX_FINGERPRINT and one.fingerprint.isprintable() for one in tracked
+        )
+        assert len({one.fingerprint for one in tracked}) == len(tracked)
+
+    def _known(self, first: Mapping[str, Tracked]) -> list[TrackingNumber]:
+        return [dataclasses.replace(one, known=first[one.number].fingerprint) for one in self.batch()]
 
     def test_an_unlisted_code_is_unknown_and_kept(self) -> None:
         codes = dict.fromkeys(self.codes(), self.unknown_code)

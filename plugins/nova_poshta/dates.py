@@ -29,44 +29,44 @@ KYIV = _kyiv()
 
 
 @lru_cache(maxsize=4096)
-def _offset(year: int, month: int, day: int, hour: int) -> timedelta:
-    """Kyiv's distance from UTC in this hour of its wall clock; the first one in the repeated hour."""
-    return datetime(year, month, day, hour, tzinfo=KYIV, fold=0).utcoffset() or timedelta(0)
+def _ahead(hour: str) -> timedelta | None:
+    """Kyiv's distance from UTC in an hour of its wall clock, 2026-03-05 18; the first one in the repeated hour.
+
+    None for what is no hour, and for one of no year that a parcel can have.
+    """
+    try:
+        at = datetime.fromisoformat(hour)
+    except ValueError:
+        return None
+    return at.replace(tzinfo=KYIV, fold=0).utcoffset() if FIRST_YEAR <= at.year <= LAST_YEAR else None
 
 
 def _iso(text: str) -> str:
-    """Any of the five forms as ISO 8601, as if it were UTC; anything else becomes no date either way."""
+    """Any of the five forms as ISO 8601; anything else becomes no date either way."""
     separator = text[2:3]
     if separator == ":":  # 11:32 04.03.2026
-        return f"{text[12:16]}-{text[9:11]}-{text[6:8]}T{text[:5]}+00:00"
-    if separator in {"-", "."}:  # 04-03-2026 18:00:00, 04.03.2026
-        return f"{text[6:10]}-{text[3:5]}-{text[:2]}T{text[11:19] or '00:00'}+00:00"
-    return f"{text}+00:00" if len(text) > 10 else f"{text}T00:00+00:00"
-
-
-def _wall_clock(value: object) -> datetime | None:
-    """What the clock in Kyiv shows, with UTC as its zone for want of a better one; None for no date."""
-    if not isinstance(value, str) or not 10 <= len(value) <= 40:
-        return None
-    try:
-        at = datetime.fromisoformat(_iso(value.strip()))
-    except ValueError:
-        return None
-    return at if FIRST_YEAR <= at.year <= LAST_YEAR else None
+        return f"{text[12:16]}-{text[9:11]}-{text[6:8]}T{text[:5]}"
+    if separator == "-" or separator == ".":  # noqa: PLR1714 - quicker; 04-03-2026 18:00:00, 04.03.2026
+        return f"{text[6:10]}-{text[3:5]}-{text[:2]}T{text[11:19] or '00:00'}"
+    return text if len(text) > 10 else f"{text}T00:00"
 
 
 def kyiv_time(value: object) -> datetime | None:
     """Aware UTC of a date field in any of its forms; a day alone is its midnight in Kyiv."""
-    if not value:  # most fields of a parcel that is under way
+    if not value or type(value) is not str or not 10 <= len(value) <= 40:  # most fields of a parcel under way
         return None
-    at = _wall_clock(value)
-    return None if at is None else at - _offset(at.year, at.month, at.day, at.hour)
+    iso = value if len(value) == 19 and value[4] == "-" else _iso(value.strip())
+    ahead = _ahead(iso[:13])
+    try:
+        return None if ahead is None else datetime.fromisoformat(iso + "+00:00") - ahead
+    except ValueError:
+        return None
 
 
 def kyiv_day(value: object) -> date | None:
     """The calendar day of a date field in any of its forms."""
-    at = _wall_clock(value)
-    return None if at is None else at.date()
+    at = kyiv_time(value)
+    return None if at is None else at.astimezone(KYIV).date()
 
 
 def kyiv_now(now_ms: int) -> datetime:

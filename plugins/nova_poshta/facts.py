@@ -31,10 +31,9 @@ Item = Mapping[str, Any]
 
 MAX_KG = 100_000
 MAX_WHOLE = 10**12
+_NUMERIC = frozenset({str, int, float})
 _PRIVATE_SUMS = ("RedeliverySum", "AfterpaymentOnGoodsCost", "AnnouncedPrice")
 _NUMBER = re.compile(r"[0-9A-Za-z-]{6,40}", re.ASCII)
-
-_RELATING = ("LastCreatedOnTheBasisNumber", "RedeliveryNum", "LightReturnNumber")
 
 _RELATIONS = {"CargoReturn": RelationKind.RETURN, "Redirecting": RelationKind.REDIRECT}
 """LastCreatedOnTheBasisDocumentType; other words were not seen."""
@@ -144,7 +143,8 @@ def money_status(
 
 def related_numbers(item: Item, code: str, cod: Cod) -> tuple[RelatedNumber, ...]:
     """Other waybills that carry the goods or the money on; without what cannot be told apart."""
-    if not any(map(item.get, _RELATING)):
+    get = item.get
+    if not (get("LastCreatedOnTheBasisNumber") or get("RedeliveryNum") or get("LightReturnNumber")):
         return ()
     found: dict[str, RelationKind] = {}
     last = _number(item.get("LastCreatedOnTheBasisNumber"))
@@ -212,19 +212,21 @@ def text(value: object, limit: int) -> str | None:
 
 def _grams(value: object) -> int | None:
     """Kilograms as number or text to grams; None for zero, which means "not weighed"."""
-    if not value or not isinstance(value, (str, int, float)) or isinstance(value, bool):
+    if not value or type(value) not in _NUMERIC:
         return None
     try:
-        kilograms = float(value)
+        kilograms = float(value)  # type: ignore[arg-type]  # looked at above
     except (ValueError, OverflowError):
         return None
     return round(kilograms * 1000) or None if 0 < kilograms < MAX_KG else None
 
 
 def _count(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6:
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 100_000 else None
+    if type(value) is str:
+        count = int(value) if len(value) < 6 and value.isascii() and value.isdigit() else 0
+    else:
+        count = value if type(value) is int else 0
+    return count if 0 < count < 100_000 else None
 
 
 def _number(value: object) -> str | None:

@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -52,6 +55,11 @@ _PLACE = {
 }
 """Where a parcel is at these statuses. On its way the city stands in the text only, and is not guessed."""
 
+_MODULES = sha256(
+    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+).hexdigest()
+"""What is told of an item depends on nothing but it and these files: after a change each parcel is read anew."""
+
 _PLACE_OF_CODE = {code: _PLACE[status] for code, status in STATUSES.items() if status in _PLACE}
 
 
@@ -62,11 +70,13 @@ class Question:
     phones   by number as the carrier is asked for it: 380XXXXXXXXX or ""
     aliases  (number as the hub wrote it, number as the carrier is asked for it), each written form once
     refused  entries of numbers that cannot be this carrier's: one of them would spoil the whole batch
+    known    fingerprints of what the hub has, by number as the hub wrote it
     """
 
     phones: dict[str, str]
     aliases: tuple[tuple[str, str], ...]
     refused: tuple[NotTracked, ...]
+    known: dict[str, str]
 
 
 def ask(numbers: Sequence[TrackingNumber], sender_phone: str = "") -> Question:
@@ -74,6 +84,7 @@ def ask(numbers: Sequence[TrackingNumber], sender_phone: str = "") -> Question:
     phones: dict[str, str] = {}
     aliases: dict[str, str] = {}
     refused: dict[str, NotTracked] = {}
+    known: dict[str, str] = {}
     for one in numbers:
         wire = wire_number(one.number)
         if wire is None:
@@ -82,8 +93,11 @@ def ask(numbers: Sequence[TrackingNumber], sender_phone: str = "") -> Question:
             )
             continue
         aliases[one.number] = wire
+        known[one.number] = one.known
         phones[wire] = phones.get(wire) or wire_phone(one.phone) or wire_phone(sender_phone)
-    return Question(phones=phones, aliases=tuple(aliases.items()), refused=tuple(refused.values()))
+    return Question(
+        phones=phones, aliases=tuple(aliases.items()), refused=tuple(refused.values()), known=known
+    )
 
 
 def wire_phone(phone: str) -> str:
@@ -111,7 +125,7 @@ def read_answer(
 
     body     UTF-8 JSON as received; HTTP status 200
     now_ms   milliseconds since 1970: only for the end of the carrier's day
-    returns  exactly one entry per number asked; times aware, UTC
+    returns  exactly one entry per number asked; times aware, UTC; what is known word for word is not read
     raises   AnswerUnreadable where it is no envelope; what errors.py makes of a refusal
 
     An answer with errors and data keeps its data, whatever `success` says: numbers with an item are tracked,
@@ -127,15 +141,23 @@ def read_answer(
     hidden = _hidden_numbers(envelope)
     tracked: list[Tracked] = []
     problems = list(question.refused)
+    unchanged: list[str] = []
     for number, wire in question.aliases:
-        entry = _entry(
-            number, items.get(wire), invalid=wire in invalid, warned=wire in hidden, cod_kind=cod_kind
+        item, warned = items.get(wire), wire in hidden
+        code = _status_code(item.get("StatusCode")) if item is not None else None
+        if item is None or code is None or code == NOT_FOUND:
+            problems.append(_problem(number, item, code, invalid=wire in invalid))
+            continue
+        document = _document(item)
+        fingerprint = _fingerprint(document, _reading(cod_kind, warned))
+        if fingerprint and fingerprint == question.known[number]:
+            unchanged.append(number)
+            continue
+        seen = read_observation(item, code, warned=warned, cod_kind=cod_kind)
+        tracked.append(
+            Tracked(number=number, observations=(seen,), document=document, fingerprint=fingerprint)
         )
-        if isinstance(entry, Tracked):
-            tracked.append(entry)
-        else:
-            problems.append(entry)
-    return TrackAnswer(tracked=tuple(tracked), problems=tuple(problems))
+    return TrackAnswer(tracked=tuple(tracked), problems=tuple(problems), unchanged=tuple(unchanged))
 
 
 def read_observation(item: Item, code: str, *, warned: bool, cod_kind: CodKind) -> Observation:
@@ -161,22 +183,29 @@ def _own_moment(code: str, facts: Facts) -> datetime | None:
     return facts.arrived_at if code in AT_COLLECTION_POINT else None
 
 
-def _entry(
-    number: str, item: dict[str, Any] | None, *, invalid: bool, warned: bool, cod_kind: CodKind
-) -> Tracked | NotTracked:
+def _problem(number: str, item: Item | None, code: str | None, *, invalid: bool) -> NotTracked:
+    if item is None and invalid:
+        return NotTracked(number=number, problem=Problem.BAD_NUMBER, message="the carrier calls it invalid")
     if item is None:
-        if invalid:
-            return NotTracked(
-                number=number, problem=Problem.BAD_NUMBER, message="the carrier calls it invalid"
-            )
         return NotTracked(number=number, problem=Problem.NO_NEWS, message="left out of the answer")
-    code = _status_code(item.get("StatusCode"))
     if code is None:
         return NotTracked(number=number, problem=Problem.UNREADABLE, message="an item without a status code")
-    if code == NOT_FOUND:
-        return NotTracked(number=number, problem=Problem.NOT_FOUND)
-    observation = read_observation(item, code, warned=warned, cod_kind=cod_kind)
-    return Tracked(number=number, observations=(observation,), document=_document(item))
+    return NotTracked(number=number, problem=Problem.NOT_FOUND)
+
+
+@cache
+def _reading(cod_kind: CodKind, warned: bool) -> Any:
+    """All besides the item that decides what is told of it: these modules and tables, a setting, a warning."""
+    return sha256(f"{_MODULES} {cod_kind} {warned}".encode())
+
+
+def _fingerprint(document: bytes, reading: Any) -> str:
+    """ "" for an item that is too large to be kept: such a one is read each time."""
+    if not document:
+        return ""
+    digest = reading.copy()
+    digest.update(document)
+    return str(digest.hexdigest()[:32])
 
 
 def _status_code(value: object) -> str | None:

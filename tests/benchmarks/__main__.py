@@ -1,7 +1,7 @@
 """`make bench`: the figures of the project, side by side in one run, medians with spread.
 
     python -m tests.benchmarks [intake|start|tracking|fairness|open_loop|processes|claims|freed|boards|
-                                answers|parcels|week ...]
+                                answers|parcels|week|growth ...]
                                [--database postgresql] [--histories N] [--quick] [--json]
 
 Absolute rates are those of the machine; the ratios are what counts. Exit code 1 where a must is missed.
@@ -20,6 +20,7 @@ from tests.benchmarks import (
     claims,
     fairness,
     freed,
+    growth,
     intake,
     load,
     open_loop,
@@ -30,7 +31,7 @@ from tests.benchmarks import (
     week,
 )
 
-NEED_WRK = frozenset({"intake", "open_loop", "processes"})
+NEED_WRK = frozenset({"intake", "open_loop", "processes", "growth"})
 
 
 def main() -> int:
@@ -39,13 +40,13 @@ def main() -> int:
     parser.add_argument(
         "names", nargs="*", metavar="NAME",
         help="intake, start, tracking, fairness (these by default), open_loop, processes (PostgreSQL alone), "
-        "claims, freed, boards, answers, parcels, week",
+        "claims, freed, boards, answers, parcels, week, growth",
     )  # fmt: skip
     parser.add_argument(
         "--database",
         choices=["sqlite", "postgresql"],
         default="sqlite",
-        help="where intake, open_loop, claims, freed, boards and parcels store",
+        help="where intake, open_loop, claims, freed, boards, parcels and growth store",
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument(
@@ -115,6 +116,11 @@ def run(
     if "processes" in names:
         results["processes"] = processes.measure(2 if quick else 4, 2 if quick else 4)
         missed += ["processes"] if results["processes"]["cpu_ratio"] > processes.MUST else []
+    if "growth" in names:
+        sizes = (2_000, 20_000) if quick else growth.SIZES
+        found = results["growth"] = growth.measure(database, sizes, rounds=2 if quick else 5)
+        steep = max(found["intake_growth"], found["board_growth"]) > growth.FLAT_MUST
+        missed += ["growth"] if steep or found["slowest_page_ms"] > growth.PAGE_MUST_MS else []
     missed += run_people(names, database, results, quick=quick)
     return results, missed
 

@@ -82,6 +82,31 @@ def both(answer: TrackAnswer) -> list[Tracked | NotTracked]:
     return [*answer.tracked, *answer.problems]
 
 
+def knows_by_number(answer: TrackAnswer, numbers: Numbers) -> TrackAnswer:
+    """Its fingerprint stands for the number, not for what is told of it."""
+    known = {one.number for one in numbers if one.known == one.number}
+    told = tuple(dataclasses.replace(one, fingerprint=one.number) for one in answer.tracked)
+    return dataclasses.replace(
+        answer,
+        tracked=tuple(one for one in told if one.number not in known),
+        unchanged=tuple(one.number for one in told if one.number in known),
+    )
+
+
+def keeps_silent(answer: TrackAnswer, numbers: Numbers) -> TrackAnswer:
+    """What it knows it leaves out, and nobody hears why."""
+    return dataclasses.replace(knows_by_number(answer, numbers), unchanged=())
+
+
+def all_unchanged(answer: TrackAnswer, numbers: Numbers) -> TrackAnswer:
+    return TrackAnswer(unchanged=tuple(one.number for one in numbers))
+
+
+def marks_alike(answer: TrackAnswer, numbers: Numbers) -> TrackAnswer:
+    told = tuple(dataclasses.replace(one, fingerprint="told") for one in answer.tracked)
+    return dataclasses.replace(answer, tracked=told)
+
+
 async def one_by_one(self: Whole, numbers: Numbers) -> TrackAnswer:
     answers = [await Whole.track(self, [one]) for one in numbers]
     return self.joined([entry for answer in answers for entry in both(answer)])
@@ -330,6 +355,10 @@ BROKEN: dict[str, Broken] = {
     "test_a_number_asked_twice_gets_one_entry": does(track=one_by_one),
     "test_answers_are_matched_by_number_and_not_by_position": does(track=by_position),
     "test_a_number_left_out_of_the_answer_is_no_news": does(track=everything_told),
+    "test_what_the_hub_has_is_told_again_or_called_unchanged": does(track=tracks(keeps_silent)),
+    "test_what_has_changed_is_never_called_unchanged": does(track=tracks(knows_by_number)),
+    "test_nothing_is_unchanged_that_the_hub_does_not_have": does(track=tracks(all_unchanged)),
+    "test_fingerprints_are_short_texts_of_their_own": does(track=tracks(marks_alike)),
     "test_an_unlisted_code_is_unknown_and_kept": does(observe=guesses),
     "test_the_same_bytes_give_the_same_observations": does(
         track=with_places(lambda _: str(time.perf_counter()))

@@ -33,6 +33,33 @@ def test_batch_is_dealt_evenly_and_answered_in_order(desk):
     assert ledger_audit.problems(desk.url) == []
 
 
+def test_one_correlation_id_leads_from_a_delivery_to_the_notice_about_it(desk):
+    [future] = desk.put([desk.item(1)])
+    request_id = int(future.result(20).request_id)
+    [(correlation_id,)] = desk.rows("SELECT correlation_id FROM delivery")
+    for table, key in (("request", "id"), ("task", "request_id")):
+        assert desk.rows(f"SELECT {key}, correlation_id FROM {table}") == [(request_id, correlation_id)]
+    [(task_id,)] = desk.rows("SELECT id FROM task")
+    assert desk.rows(f"SELECT correlation_id FROM ledger WHERE task_id = {task_id}") == [(correlation_id,)]
+    [(payload, noticed)] = desk.rows(
+        "SELECT payload, correlation_id FROM outbox WHERE kind = 'task_assigned'"
+    )
+    assert str(task_id) in payload
+    assert noticed == correlation_id
+
+
+def test_rows_go_with_the_commit_and_what_refuses_them_there_is_found_alone(desk):
+    """On PostgreSQL an insert is refused no sooner than with the COMMIT: nothing of it may be left behind."""
+    desk.refuse("poison")
+    [future] = desk.put([desk.item(1, "poison")])
+    assert future.result(20).kind is OutcomeKind.PENDING
+    [future] = desk.put([desk.item(2)])
+    assert future.result(20).kind is OutcomeKind.ACCEPTED
+    assert desk.rows("SELECT count(*) FROM delivery") == [(2,)]
+    assert desk.rows("SELECT count(*) FROM contact") == [(1,)]
+    assert ledger_audit.problems(desk.url) == []
+
+
 def test_poisoned_item_fails_alone(desk):
     desk.refuse("poison")
     items = [desk.item(n, "poison" if n == 137 else "") for n in range(200)]

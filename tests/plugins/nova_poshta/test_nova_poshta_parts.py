@@ -360,3 +360,25 @@ async def test_without_a_key_the_check_says_what_is_missing_and_makes_no_call():
     async with LoopbackHost() as host:
         with respx.mock():
             assert "hidden" in await carrier(host, api_key="").check()
+
+
+@given(st.datetimes(), st.sampled_from([" ", "T"]))
+def test_the_usual_form_says_the_same_as_the_others(at, between):
+    """It has a shorter way through the code; spaces around send it the long way."""
+    at = at.replace(year=1990 + at.year % 220, month=at.month, day=min(at.day, 28))
+    usual = f"{at:%Y-%m-%d}{between}{at:%H:%M:%S}"
+    assert kyiv_time(usual) == kyiv_time(f" {usual} ") == kyiv_time(f"{at:%d.%m.%Y %H:%M:%S}")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "2026-13-05 18:00:00",
+        "2026-03-05 25:00:00",
+        "2026-03-05 18:61:00",
+        "2026-xx-05 18:00:00",
+        "0001-01-01 00:00:00",
+    ],
+)
+def test_what_only_looks_like_the_usual_form_is_no_date(odd):
+    assert kyiv_time(odd) is None

@@ -10,7 +10,7 @@ from hub.access.model import Role
 from hub.assignment import schedules
 from hub.db.rows import IdentityRow, MessageRow
 from hub.db.tables import account, identity, message, outbox, request
-from hub.intake.acknowledgement import put_all
+from hub.intake.acknowledgement import ask_active, rows_for
 from hub.kernel.clock import DAY, HOUR, parse_rfc3339
 from hub.kernel.errors import InputRejected, NotFound
 from hub.notices import acknowledgement
@@ -50,7 +50,12 @@ def asked(room, world):
 
         world.write(reach)
         made = world.task(contact=contact, **task)
-        world.write(put_all, [(name, made.request_id, contact)])
+
+        def put(tx):
+            active = {row[0] for row in ask_active(tx).fetchall()}
+            tx.insert({outbox: rows_for(tx, [(name, made.request_id, contact, 7)], active)})
+
+        world.write(put)
         if deliver:
             room.deliver()
         return made.request_id, contact

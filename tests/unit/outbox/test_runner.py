@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import structlog
 from sqlalchemy import select
 
 from hub.db.rows import OutboxRow
@@ -201,6 +202,27 @@ def test_rows_are_grouped_by_key_oldest_first():
 
     rows = [row(4, "notice", "a"), row(1, "notice", "a"), row(2, "reply", "a"), row(3, "reply", "a")]
     assert [[r.id for r in group] for group in by_key(rows)] == [[1, 4], [2], [3]]
+
+
+def test_what_fails_is_logged_with_the_correlation_id_of_its_cause(world):
+    """The line of a plugin or sink, too: whoever reads it finds the delivery that it comes from."""
+    heard = []
+
+    class Loud(Scripted):
+        async def send(self, rows):
+            heard.append(structlog.contextvars.get_contextvars())
+            return await super().send(rows)
+
+    world.write(put)
+    with structlog.testing.capture_logs() as logs:
+        drain(world, Loud(OSError("x")))
+        world.clock.move(HOUR)
+        drain(world, Loud(Refused("no")))
+    assert heard == [{"correlation_ids": ["1"]}] * 2
+    assert [(one["event"], one["correlation_ids"]) for one in logs] == [
+        ("sink_raised", ["1"]), ("effect_not_sent", ["1"]),
+    ]  # fmt: skip
+    assert structlog.contextvars.get_contextvars() == {}
 
 
 def test_a_lane_that_nobody_serves_is_a_dead_letter(world):

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261201_contacts"
-down_revision = "20261125_notices"
+down_revision = "20261201_fingerprints"
 branch_labels = None
 depends_on = None
 
