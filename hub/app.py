@@ -23,6 +23,7 @@ from sqlalchemy.engine import URL, Connection
 from hub.accounts import secrets as account_secrets
 from hub.accounts import store as accounts
 from hub.coordination.nodes import acquire_node
+from hub.customers import doubles
 from hub.db.database import Database
 from hub.db.engine import open_engine, sqlite_file
 from hub.db.tx import Tx
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 RETENTION_AT = time(3, 30)
+DOUBLES_AT = time(4, 0)
 
 
 class AlreadyServing(HubError):
@@ -314,7 +316,7 @@ def build_process(
         files=Files(hub.db, roster.objects, blobs),
         roster=roster,
         jobs=_jobs(hub.db, _handlers(hub, blobs)),
-        nightly=Nightly(hub.db, pace.zone, {RETENTION: RETENTION_AT}),
+        nightly=Nightly(hub.db, pace.zone, {RETENTION: RETENTION_AT, doubles.KIND: DOUBLES_AT}),
         account_notices=AccountNotices(hub.db, roster.carriers, settings.hub.language),
         digests=Digests(hub.db, zone),
         silence=Silence(hub.db, roster.objects, roster.silence_hours),
@@ -353,6 +355,7 @@ def _handlers(hub: Hub, blobs: BlobStore) -> dict[str, Handler]:
     retention = Retention(hub.db, blobs, hub.loaded.settings.retention)
     return {
         RETENTION: lambda _job: retention.run(),
+        doubles.KIND: lambda _job: doubles.look_for(hub.db),
         DROP_FILES: partial(drop_files, hub.db, blobs),
     }
 

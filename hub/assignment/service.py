@@ -419,7 +419,8 @@ def _remember_owner(tx: Tx, row: TaskRow) -> None:
     if row.request_id is None or row.membership_id is None:
         return
     owner = t.contact_owner
-    contact_id = requests.get(tx.conn, row.request_id).contact_id
+    asked = requests.get(tx.conn, row.request_id)
+    contact_id = requests.home_of(asked)
     tx.execute(delete(owner).where(owner.c.contact_id == contact_id, owner.c.team_id == row.team_id))
     tx.execute(
         insert(owner).values(
@@ -428,6 +429,7 @@ def _remember_owner(tx: Tx, row: TaskRow) -> None:
             membership_id=row.membership_id,
             request_id=row.request_id,
             closed_at=tx.now,
+            card_id=asked.contact_id,
         )
     )
 

@@ -106,7 +106,8 @@ def _contacts(conn: Connection, after: int) -> list[tuple[int, list[Cell]]]:
     from hub.contacts import store  # noqa: PLC0415
     from hub.db.tables import contact  # noqa: PLC0415
 
-    ids = list(conn.execute(_page(select(contact.c.id), contact.c.id, after)).scalars())
+    whole = select(contact.c.id).where(contact.c.merged_into_id.is_(None))
+    ids = list(conn.execute(_page(whole, contact.c.id, after)).scalars())
     known = store.many(conn, ids)
     found: list[tuple[int, list[Cell]]] = []
     for one in ids:

@@ -44,6 +44,22 @@ _ORPHANS = {
     "identities without contact": (
         "SELECT count(*) FROM identity i LEFT JOIN contact c ON c.id = i.contact_id WHERE c.id IS NULL"
     ),
+    "merged cards that still have identities, requests or orders": (
+        "SELECT count(*) FROM contact c WHERE c.merged_into_id IS NOT NULL AND ("
+        "EXISTS (SELECT 1 FROM identity i WHERE i.contact_id = c.id) OR "
+        "EXISTS (SELECT 1 FROM request r WHERE r.contact_id = c.id) OR "
+        "EXISTS (SELECT 1 FROM orders o WHERE o.contact_id = c.id))"
+    ),
+    "cards merged into one that is merged itself, or into none": (
+        "SELECT count(*) FROM contact c LEFT JOIN contact s ON s.id = c.merged_into_id "
+        "WHERE c.merged_into_id IS NOT NULL AND (s.id IS NULL OR s.merged_into_id IS NOT NULL)"
+    ),
+    "merges that their card does not know, and merged cards without a merge": (
+        "SELECT (SELECT count(*) FROM contact_merge m JOIN contact c ON c.id = m.merged_id "
+        "WHERE m.undone_at IS NULL AND c.merged_into_id IS NULL) + "
+        "(SELECT count(*) FROM contact c LEFT JOIN contact_merge m ON m.merged_id = c.id AND m.undone_at IS NULL "
+        "WHERE c.merged_into_id IS NOT NULL AND m.id IS NULL)"
+    ),
 }
 
 

@@ -55,6 +55,26 @@ def alone(tx: Tx, what: int) -> None:
         tx.execute(text("SELECT pg_advisory_xact_lock(:what)"), {"what": what})
 
 
+MERGING = 7_301_002
+
+
+def cards_stay(tx: Tx) -> None:
+    """Until the transaction ends no card of a contact is merged or taken apart: what was looked up stays true.
+
+    For all that writes a contact's id and holds none of its teams. After the teams, before any request: merging
+    asks for `cards_move` there. Who holds a team of the contact needs none of it.
+    """
+    if tx.conn.dialect.name == "postgresql":
+        tx.execute(text("SELECT pg_advisory_xact_lock_shared(:what)"), {"what": MERGING})
+
+
+def cards_move(tx: Tx) -> None:
+    """Alone among all that writes a contact's id: every team's head, then those who hold none."""
+    lock_teams(tx, tx.execute(select(ledger_head.c.team_id)).scalars().all())
+    if tx.conn.dialect.name == "postgresql":
+        tx.execute(text("SELECT pg_advisory_xact_lock(:what)"), {"what": MERGING})
+
+
 def lock_teams(tx: Tx, team_ids: Iterable[int]) -> dict[int, HeadRow]:
     """Lock the head rows of these teams in ascending order and return their newest state."""
     with tx.pipelined():  # the transaction's BEGIN goes along

@@ -20,6 +20,9 @@ class ContactRow(NamedTuple):
     updated_at: int
     version: int = 1
     erased_at: int | None = None
+    merged_into_id: int | None = None
+    organisation_id: int | None = None
+    position: str = ""
 
 
 class IdentityRow(NamedTuple):
@@ -27,6 +30,7 @@ class IdentityRow(NamedTuple):
     kind: str
     contact_id: int
     created_at: int
+    home_id: int | None = None
 
 
 class ContactDoubtRow(NamedTuple):
@@ -37,6 +41,8 @@ class ContactDoubtRow(NamedTuple):
     reason: str
     created_at: int
     settled_at: int | None = None
+    settled_by: str | None = None
+    decision: str | None = None
 
 
 class DeliveryRow(NamedTuple):
@@ -93,6 +99,7 @@ class RequestRow(NamedTuple):
     correlation_id: int
     updated_at: int
     version: int = 1
+    home_id: int | None = None
 
 
 class MessageRow(NamedTuple):

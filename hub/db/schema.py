@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from hub.kernel.errors import HubError
 
-HEAD = "20261201_fingerprints"
+HEAD = "20261201_contacts"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 7_402_611_22
 

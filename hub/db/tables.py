@@ -331,6 +331,21 @@ contact = Table(
     _at("updated_at"),
     _count("version", 1),
     _at("erased_at", null=True),
+    _ref("merged_into_id", null=True),  # the card that stands for it now, at the end of a chain
+    _ref("organisation_id", null=True),  # a person's organisation, where it has a card of its own
+    _text("position", default=""),
+)
+Index(
+    "ix_contact_merged",
+    contact.c.merged_into_id,
+    sqlite_where=contact.c.merged_into_id.is_not(None),
+    postgresql_where=contact.c.merged_into_id.is_not(None),
+)
+Index(
+    "ix_contact_organisation",
+    contact.c.organisation_id,
+    sqlite_where=contact.c.organisation_id.is_not(None),
+    postgresql_where=contact.c.organisation_id.is_not(None),
 )
 
 identity = Table(
@@ -340,6 +355,7 @@ identity = Table(
     Column("kind", String(200)),  # phone | email | channel:<account>
     _ref("contact_id"),
     _at("created_at"),
+    _ref("home_id", null=True),  # the card it goes back to when a merge is undone; null: it was never moved
     PrimaryKeyConstraint("value", "kind"),
     sqlite_with_rowid=False,
 )
@@ -353,21 +369,57 @@ contact_owner = Table(
     _ref("membership_id"),  # who finished the contact's last request in this team
     _ref("request_id"),
     _at("closed_at"),
+    _count("card_id"),  # the card that stands for the contact now; one card may have several such rows
     PrimaryKeyConstraint("contact_id", "team_id"),
     comment="whose customer it is: a returning one goes to his person",
 )
+Index("ix_contact_owner_card", contact_owner.c.card_id)
 
 contact_doubt = Table(
     "contact_doubt",
     metadata,
     _id(),
-    _ref("request_id"),
+    _ref("request_id"),  # 0: a rule found it, no message
     _ref("contact_id"),
     _ref("other_contact_id"),
-    _key("reason"),
+    _key("reason"),  # two contacts | same mailbox
     _at("created_at"),
     _at("settled_at", null=True),
+    _key("settled_by", null=True),
+    _key("decision", null=True),  # different | erased
     comment="one message named two different contacts: a person decides, nothing is merged",
+)
+Index("ix_contact_doubt_contact", contact_doubt.c.contact_id)
+Index("ix_contact_doubt_other", contact_doubt.c.other_contact_id)
+Index("ix_contact_doubt_request", contact_doubt.c.request_id)
+
+contact_merge = Table(
+    "contact_merge",
+    metadata,
+    _id(),
+    _ref("survivor_id"),
+    _ref("merged_id"),
+    _key("actor"),
+    _text("reason"),
+    _at("at"),
+    _at("undone_at", null=True),
+    _key("undone_by", null=True),
+    comment="which card was merged into which; what belonged to it stands in the home_id of each row",
+)
+Index(
+    "uq_contact_merge_open",
+    contact_merge.c.merged_id,
+    unique=True,
+    sqlite_where=contact_merge.c.undone_at.is_(None),
+    postgresql_where=contact_merge.c.undone_at.is_(None),
+)
+Index("ix_contact_merge_survivor", contact_merge.c.survivor_id)
+
+joined_before = Table(
+    "joined_before",
+    metadata,
+    _id("request_id"),
+    comment="requests that messages joined when their card was merged: an undo gives that role back",
 )
 
 # --- intake ----------------------------------------------------------------------------------------
@@ -448,6 +500,7 @@ request = Table(
     _ref("correlation_id"),
     _at("updated_at"),
     _count("version", 1),
+    _ref("home_id", null=True),  # as in identity
 )
 Index(
     "uq_request_joining",
@@ -888,6 +941,7 @@ orders = Table(
         "fields", default="{}"
     ),  # JSON: what the route asks for beyond the columns, such as contract_number
     _at("archived_at", null=True),  # lost: out of the registry, in the archive
+    _ref("home_id", null=True),  # as in identity
     UniqueConstraint("number"),
 )
 Index("ix_orders_contact", orders.c.contact_id)

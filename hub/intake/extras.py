@@ -18,7 +18,7 @@ import orjson
 from sqlalchemy import delete, select, update
 
 from hub.contacts.model import IdentityKey
-from hub.contacts.store import owners
+from hub.contacts.store import home_of
 from hub.db.rows import AttachmentRow, MessageExtraRow
 from hub.db.tables import message, message_extra, reachability, start_source
 from hub.db.tx import Tx
@@ -206,7 +206,7 @@ def _edit(tx: Tx, account: str, signal: Signal) -> None:
 
 def _reach(tx: Tx, account: str, signal: Signal) -> None:
     key = IdentityKey(f"channel:{account}", signal.channel_id)
-    contact_id = owners(tx.conn, [key]).get(key)
+    contact_id = home_of(tx.conn, key)
     if contact_id is None:
         return
     state = "left" if signal.kind is EventKind.LEFT else "open"

@@ -105,12 +105,12 @@ _OPEN = Lookup(
 )
 _OWNERS = Lookup(
     (
-        contact_owner.c.contact_id,
+        contact_owner.c.card_id,
         contact_owner.c.team_id,
         contact_owner.c.membership_id,
         contact_owner.c.closed_at,
     ),
-    contact_owner.c.contact_id,
+    contact_owner.c.card_id,
 )
 _HOLDERS = Lookup(
     (task.c.request_id, task.c.id, task.c.state, task.c.membership_id),
@@ -179,7 +179,9 @@ def _of_contacts(tx: Tx, snapshot: Snapshot, contacts: set[int]) -> None:
     for contact_id, team_id, *rest in rows_of(opened):
         snapshot.open_requests[contact_id, team_id] = OpenRequest(*rest)
     for contact_id, team_id, *rest in rows_of(owners):
-        snapshot.owners[contact_id, team_id] = Owner(*rest)
+        owner, known = Owner(*rest), snapshot.owners.get((contact_id, team_id))
+        if known is None or owner.closed_at > known.closed_at:  # merged cards may have one each
+            snapshot.owners[contact_id, team_id] = owner
 
 
 def _threads(tx: Tx, snapshot: Snapshot, items: Sequence[Prepared]) -> None:

@@ -17,3 +17,18 @@ def parse_email(text: str) -> str | None:
     if len(text) > 254 or not (_COMMON.fullmatch(text) or _ADDRESS.fullmatch(text)):
         return None
     return text
+
+
+_ALSO = {"googlemail.com": "gmail.com"}
+
+
+def mailbox(address: str) -> str:
+    """The mailbox that an address of `parse_email` leads to.
+
+    Beyond what every server may decide for itself, two things hold in practice: what stands after a plus sign is the
+    receiver's own mark, and Gmail does not look at dots.
+    """
+    local, _, domain = address.rpartition("@")
+    domain = _ALSO.get(domain, domain)
+    local = local.partition("+")[0] or local
+    return f"{local.replace('.', '') if domain == 'gmail.com' else local}@{domain}"

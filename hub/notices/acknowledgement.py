@@ -191,11 +191,11 @@ class AcknowledgementSink:
             body = self._text(tx, chosen, found)
             letter = Letter(text=body, kind=OutgoingKind.ACKNOWLEDGEMENT)
             subject = replies.answer_subject(found.subject)
-            replies.put_out(tx, ACTOR, found.id, found.contact_id, writer.account, letter, subject)
+            replies.put_out(tx, ACTOR, found.id, requests.home_of(found), writer.account, letter, subject)
 
     def _may(self, tx: Tx, found: RequestRow, writer: Writer) -> bool:
         contact = contacts.get(tx.conn, found.contact_id)
-        ways = replies.ways(tx.conn, contact, {writer.account: writer})
+        ways = replies.ways(tx.conn, contact, {writer.account: writer}, requests.home_of(found))
         way = next((one for one in ways if not one.closed), None)
         if way is None or (writer.writes_to == "email" and nobody_reads(way.address)):
             return False

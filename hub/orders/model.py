@@ -99,6 +99,7 @@ class OrderRow(NamedTuple):
     version: int = 1
     fields: str = "{}"
     archived_at: int | None = None
+    home_id: int | None = None
 
     @property
     def due_minor(self) -> int:

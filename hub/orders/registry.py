@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Select, and_, or_, select, union_all
 from sqlalchemy.engine import Connection
 
+from hub.db.lookup import any_of
 from hub.db.tables import contact, order_term, orders, shipment
 from hub.kernel.errors import FieldProblem, InputRejected
 from hub.kernel.ids import MAX_ID
@@ -53,6 +54,7 @@ class Asked:
     route: str = ""
     stage: str = ""
     contact_id: int | None = None
+    contact_ids: Sequence[int] | None = None  # of any of these: an organisation and its persons
     responsible_id: int | None = None
     unpaid: bool = False
     due_before: int | None = None  # next contact before this moment
@@ -74,7 +76,7 @@ def find(conn: Connection, asked: Asked) -> tuple[list[OrderRow], str | None]:
 
 
 def _page(conn: Connection, asked: Asked) -> list[OrderRow]:
-    query = _filtered(asked)
+    query = _filtered(conn, asked)
     value, last_id = _read_cursor(asked)
     wanted = asked.limit + 1
     if asked.sort is Sort.NEXT_CONTACT:
@@ -133,7 +135,7 @@ def _rows(conn: Connection, query: Select[Any]) -> list[OrderRow]:
     return [OrderRow._make(row) for row in conn.execute(query)]
 
 
-def _filtered(asked: Asked) -> Select[Any]:
+def _filtered(conn: Connection, asked: Asked) -> Select[Any]:
     query = select(*orders.c)
     exact = {
         orders.c.number: asked.number,
@@ -145,6 +147,8 @@ def _filtered(asked: Asked) -> Select[Any]:
     for column, value in exact.items():
         if value not in {None, ""}:
             query = query.where(column == value)
+    if asked.contact_ids is not None:
+        query = query.where(any_of(conn, orders.c.contact_id, asked.contact_ids))
     if asked.archived is not None:
         gone = orders.c.archived_at
         query = query.where(gone.is_not(None) if asked.archived else gone.is_(None))

@@ -72,7 +72,7 @@ def create(tx: Tx, actor: Actor, order: NewOrder, person: Person | None = None) 
     row = row._replace(journal_seq=entry.seq, journal_hash=entry.hash)
     store.add(tx, row, _line_rows(tx, row.id, order.lines, 0))
     store.add_entry(tx, entry)
-    _index(tx, row)
+    store.set_terms(tx, [row.id], _terms(tx, contact_id))
     if order.number:  # brought from elsewhere, perhaps with ten thousand others: no news for anybody
         store.number_taken(tx, order.number)
     else:
@@ -95,24 +95,22 @@ def _fields_text(before: Mapping[str, str], values: Mapping[str, str]) -> str:
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
 
 
-def _index(tx: Tx, row: OrderRow) -> None:
-    record = contacts.get(tx.conn, row.contact_id)
+def _terms(tx: Tx, contact_id: int) -> list[str]:
+    record = contacts.get(tx.conn, contact_id)
     phones = [one.value for one in record.identities if one.kind == "phone"]
-    found = search.terms([record.row.name, record.row.organisation], phones)
-    store.set_terms(tx, row.id, sorted(found))
+    return sorted(search.terms([record.row.name, record.row.organisation], phones))
 
 
 def index_contact(tx: Tx, contact_id: int) -> None:
     """A contact was renamed, or has another telephone: his orders are found by it from now on."""
-    for order_id in store.of_contact(tx.conn, contact_id):
-        _index(tx, store.get(tx.conn, order_id))
+    store.set_terms(tx, store.of_contact(tx.conn, contact_id), _terms(tx, contact_id))
 
 
 def _contact(tx: Tx, order: NewOrder, person: Person | None) -> int:
     if order.request_id is not None:
-        return requests.get(tx.conn, order.request_id).contact_id
+        return requests.hold(tx, order.request_id).contact_id
     if order.contact_id is not None:
-        return contacts.get(tx.conn, order.contact_id).row.id
+        return contacts.present(tx, order.contact_id)
     assert person is not None
     return contacts.find_or_add(tx, person)
 

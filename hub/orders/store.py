@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from hub.access.model import Role
+from hub.db.lookup import any_of
 from hub.db.tables import (
     approval,
     counter,
@@ -157,10 +158,11 @@ def newest_route(conn: Connection, name: str) -> Route:
 # --- the search ------------------------------------------------------------------------------------------
 
 
-def set_terms(tx: Tx, order_id: int, terms: Sequence[str]) -> None:
-    """Under which words an order is found."""
-    tx.execute(delete(order_term).where(order_term.c.order_id == order_id))
-    tx.insert({order_term: [(term, order_id) for term in terms]})
+def set_terms(tx: Tx, order_ids: Sequence[int], terms: Sequence[str]) -> None:
+    """Under which words these orders of one contact are found."""
+    if order_ids:
+        tx.execute(delete(order_term).where(any_of(tx.conn, order_term.c.order_id, order_ids)))
+        tx.insert({order_term: [(term, order_id) for order_id in order_ids for term in terms]})
 
 
 def of_contact(conn: Connection, contact_id: int) -> list[int]:

@@ -35,6 +35,8 @@ EVENTS = {
     "shipment.money": "the money of a parcel has another status",
     "request.created": "a customer asks",
     "request.closed": "a request was closed with its outcome",
+    "contact.merged": "a card was merged into another",
+    "contact.unmerged": "a merged card stands on its own again",
 }
 MAX_URL, MAX_SECRET, MIN_SECRET = 2_000, 200, 16
 DEAD_SHOWN = 100

@@ -2,16 +2,20 @@
 
     goes     the contact's name, organisation, note, telephones, e-mails, ids in channels; the words, pages and files of
              all its conversations, also ours; deliveries as they came; notes and free fields of its orders, words of
-             the search; telephones beside parcels, carriers' raw answers; what was sent about it
+             the search; telephones beside parcels, carriers' raw answers; what was sent about it; why its card was
+             merged or taken apart, in words. All of it from the cards merged into it, too
     stays    the contact's id, marked as erased; keys of deliveries, so that a late repeat makes nothing new; requests,
              tasks and ledger without words; orders with lines, sums, payments and their journal (accounts have to be
              kept, and a changed entry would break its chain)
 
 Refused while something is open: who still waits for an answer or a parcel has not been forgotten. Whoever writes again
-afterwards is a new contact. Files are removed after an hour (a row that names the same bytes may be on its way).
+afterwards is a new contact. A merged card is erased with the one that stands for it. Files are removed after an hour (a
+row that names the same bytes may be on its way).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import orjson
 from sqlalchemy import and_, delete, or_, select, update
@@ -21,6 +25,7 @@ from hub.access.model import Actor, May
 from hub.contacts import store as contacts
 from hub.db import tables as t
 from hub.db.database import Database
+from hub.db.locks import cards_stay
 from hub.db.lookup import any_of
 from hub.db.tx import Tx
 from hub.intake.blobs import BlobStore
@@ -39,13 +44,16 @@ A_JOB = 200
 def erase(tx: Tx, actor: Actor, contact_id: int) -> None:
     """Erase a contact. Raises NotFound; RuleSaysNo while a request or an order of it is open. Again: nothing."""
     actor.require(May.OPERATE)
+    cards_stay(tx)
     record = contacts.get(tx.conn, contact_id)
-    if record.row.erased_at is not None:
+    contacts.require_whole(record.own)
+    if record.own.erased_at is not None:
         return
+    cards = record.ids
     request_ids, order_ids = _closed(tx, contact_id)
-    blobs = _conversations(tx, contact_id, request_ids)
+    blobs = _conversations(tx, cards, request_ids)
     _orders(tx, order_ids)
-    _sent(tx, contact_id, request_ids, order_ids)
+    _sent(tx, cards, request_ids, order_ids)
     for one in record.identities:
         account = one.kind.removeprefix("channel:")
         tx.execute(
@@ -54,22 +62,66 @@ def erase(tx: Tx, actor: Actor, contact_id: int) -> None:
             )
         )
     tx.execute(delete(t.identity).where(t.identity.c.contact_id == contact_id))
-    tx.execute(delete(t.reachability).where(t.reachability.c.contact_id == contact_id))
+    tx.execute(delete(t.reachability).where(t.reachability.c.contact_id.in_(cards)))
     tx.execute(
         update(t.contact_doubt)
         .where(
-            or_(t.contact_doubt.c.contact_id == contact_id, t.contact_doubt.c.other_contact_id == contact_id),
+            or_(t.contact_doubt.c.contact_id.in_(cards), t.contact_doubt.c.other_contact_id.in_(cards)),
             t.contact_doubt.c.settled_at.is_(None),
         )
-        .values(settled_at=tx.now)
+        .values(settled_at=tx.now, settled_by=actor.label, decision="erased")
     )
-    gone = {"name": "", "organisation": "", "note": "", "language": None, "erased_at": tx.now}
-    contacts.save(tx, contact_id, None, **gone)
+    _cards(tx, cards)
     names = sorted(blobs)
     for at in range(0, len(names), A_JOB):
         words = {"names": orjson.dumps(names[at : at + A_JOB]).decode()}
         enqueue(tx, DROP_FILES, words, run_at=Instant(tx.now + AFTER))
     access.write_audit(tx, actor, "contact.erased", f"contact:{contact_id}")
+
+
+def _cards(tx: Tx, cards: Sequence[int]) -> None:
+    """The card and those merged into it; persons of an organisation are attached to nothing any more."""
+    gone = {
+        "name": "",
+        "organisation": "",
+        "note": "",
+        "language": None,
+        "organisation_id": None,
+        "position": "",
+    }
+    known, mine = t.contact.c, t.contact.c.id.in_(cards)
+    later = {"updated_at": tx.now, "version": known.version + 1}
+    tx.execute(update(t.contact).where(mine).values(**gone, erased_at=tx.now, **later))
+    tx.execute(
+        update(t.contact).where(known.organisation_id.in_(cards)).values(organisation_id=None, **later)
+    )
+    merges = t.contact_merge.c
+    tx.execute(
+        update(t.contact_merge)
+        .where(or_(merges.survivor_id.in_(cards), merges.merged_id.in_(cards)))
+        .values(reason="")
+    )
+    said = and_(t.journal.c.entity == "contact", t.journal.c.entity_id.in_(cards))
+    tx.execute(update(t.journal).where(said).values(reason=None))
+    # What was said about a merge, its undo or a doubt stands on the other card, too.
+    named = [orjson.dumps({"other_id": str(one)}).decode() for one in cards]
+    there = and_(
+        t.journal.c.entity == "contact",
+        t.journal.c.entity_id.in_(_partners(tx, cards)),
+        t.journal.c.body.in_(named),
+    )
+    tx.execute(update(t.journal).where(there).values(reason=None))
+
+
+def _partners(tx: Tx, cards: Sequence[int]) -> set[int]:
+    """Cards that were merged with these at some time, or doubted to be the same."""
+    merges, doubts = t.contact_merge.c, t.contact_doubt.c
+    pairs = [(merges.survivor_id, merges.merged_id), (doubts.contact_id, doubts.other_contact_id)]
+    found: set[int] = set()
+    for one, other in pairs:
+        query = select(one, other).where(or_(one.in_(cards), other.in_(cards)))
+        found |= {card for row in tx.execute(query) for card in row}
+    return found - set(cards)
 
 
 async def drop_files(db: Database, blobs: BlobStore, work: Job) -> None:
@@ -98,10 +150,10 @@ def _closed(tx: Tx, contact_id: int) -> tuple[list[int], list[int]]:
     return [row.id for row in requests], [row.id for row in orders]
 
 
-def _conversations(tx: Tx, contact_id: int, request_ids: list[int]) -> set[str]:
+def _conversations(tx: Tx, cards: Sequence[int], request_ids: list[int]) -> set[str]:
     in_them = any_of(tx.conn, t.message.c.request_id, request_ids)
     theirs = select(t.message.c.id, t.message.c.delivery_id).where(
-        or_(t.message.c.contact_id == contact_id, in_them)
+        or_(t.message.c.contact_id.in_(cards), in_them)
     )
     rows = tx.execute(theirs).all()
     blobs = wipe_messages(tx, [row.id for row in rows])
@@ -148,9 +200,9 @@ def _orders(tx: Tx, order_ids: list[int]) -> None:
     )
 
 
-def _sent(tx: Tx, contact_id: int, request_ids: list[int], order_ids: list[int]) -> None:
+def _sent(tx: Tx, cards: Sequence[int], request_ids: list[int], order_ids: list[int]) -> None:
     """Effects that left: their payloads may tell of the contact."""
-    about = [f"contact:{contact_id}"]
+    about = [f"contact:{one}" for one in cards]
     hooks = [f"%:request:{i}" for i in request_ids] + [f"%:order:{i}" for i in order_ids]
     told = [t.outbox.c.order_key.in_(about), *(t.outbox.c.order_key.like(one) for one in hooks[:200])]
     tx.execute(delete(t.outbox).where(and_(t.outbox.c.state == OutboxState.DONE, or_(*told))))

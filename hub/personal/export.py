@@ -17,7 +17,8 @@ Found = dict[str, Any]
 
 
 def export(conn: Connection, contact_id: int) -> Found:
-    """The contact, its conversations, orders and parcels, as plain values. Raises NotFound."""
+    """The contact with the cards merged into it, its conversations, orders and parcels. Raises NotFound."""
+    contact_id = contacts.present_of(conn, contact_id)
     record = contacts.get(conn, contact_id)
     row = record.row
     return {
@@ -28,10 +29,23 @@ def export(conn: Connection, contact_id: int) -> Found:
             "organisation": row.organisation,
             "language": row.language,
             "note": row.note,
+            "position": row.position,
+            "organisation_id": str(row.organisation_id) if row.organisation_id is not None else None,
             "created_at": rfc3339(row.created_at),
             "erased_at": _at(row.erased_at),
             "identities": [{"kind": key.kind, "value": key.value} for key in record.identities],
         },
+        "merged": [
+            {
+                "id": str(one.id),
+                "name": one.name,
+                "organisation": one.organisation,
+                "language": one.language,
+                "note": one.note,
+                "position": one.position,
+            }
+            for one in record.merged
+        ],
         "requests": _requests(conn, contact_id),
         "orders": _orders(conn, contact_id),
     }

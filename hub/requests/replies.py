@@ -79,34 +79,56 @@ class Letter:
     kind: OutgoingKind = OutgoingKind.REPLY
 
 
-def ways(conn: Connection, contact: ContactRecord, writers: Mapping[str, Writer]) -> list[Way]:
-    """The ways to a person, the one he wrote from last first."""
-    left = {
-        row.account
-        for row in conn.execute(
-            select(reachability.c.account).where(
-                reachability.c.contact_id == contact.row.id, reachability.c.state == "left"
-            )
-        )
-    }
+def ways(
+    conn: Connection, contact: ContactRecord, writers: Mapping[str, Writer], home: int | None = None
+) -> list[Way]:
+    """The ways to a person, the one he wrote from last first.
+
+    home  the card that the request belongs to without any merge: of two addresses on one channel, its own comes first
+    """
+    left = _left(conn, contact)
     found = []
     for writer in writers.values():
         kind = f"channel:{writer.account}" if writer.writes_to == "channel_id" else writer.writes_to
-        address = contact.first(kind)
+        address, closed = _address(contact, kind, writer.account, left, home)
         if address:
-            closed = "he has left this channel or blocked us there" if writer.account in left else ""
-            found.append(Way(writer.account, address, writer.files, closed))
-    last = _last_account(conn, contact.row.id)
+            why = "he has left this channel or blocked us there" if closed else ""
+            found.append(Way(writer.account, address, writer.files, why))
+    last = _last_account(conn, contact)
     return sorted(found, key=lambda way: (bool(way.closed), way.account != last, way.account))
 
 
-def _last_account(conn: Connection, contact_id: int) -> str:
+def chat_of(conn: Connection, contact: ContactRecord, account: str, home: int | None) -> str:
+    """His id on a channel, as `ways` chose it; "" = none."""
+    return _address(contact, f"channel:{account}", account, _left(conn, contact), home)[0]
+
+
+def _left(conn: Connection, contact: ContactRecord) -> set[tuple[int, str]]:
+    """Which of his cards cannot be reached on which account."""
+    query = select(reachability.c.contact_id, reachability.c.account).where(
+        reachability.c.contact_id.in_(contact.ids), reachability.c.state == "left"
+    )
+    return {(row.contact_id, row.account) for row in conn.execute(query)}
+
+
+def _address(
+    contact: ContactRecord, kind: str, account: str, left: set[tuple[int, str]], home: int | None
+) -> tuple[str, bool]:
+    """The first address that can be reached, else the first one, and whether it is closed; "" = none."""
+    possible = contact.all(kind, home)
+    for one in possible:
+        if (contact.homes.get(one, contact.row.id), account) not in left:
+            return one.value, False
+    return (possible[0].value, True) if possible else ("", False)
+
+
+def _last_account(conn: Connection, contact: ContactRecord) -> str:
     # The newest requests of the contact, then their newest message: both by index.
     query = (
         select(message.c.account)
         .where(
-            message.c.request_id.in_(store.newest_of_contact(contact_id)),
-            message.c.contact_id == contact_id,
+            message.c.request_id.in_(store.newest_of_contact(contact.row.id)),
+            message.c.contact_id.in_(contact.ids),
             message.c.direction == "in",
         )
         .order_by(message.c.id.desc())
@@ -120,9 +142,10 @@ def reply(tx: Tx, actor: Actor, request_id: int, letter: Letter, writers: Mappin
     actor.require(May.WORK)
     row = store.get(tx.conn, request_id)
     contact = contacts.get(tx.conn, row.contact_id)
-    way = _choose(ways(tx.conn, contact, writers), letter)
+    home = store.home_of(row)
+    way = _choose(ways(tx.conn, contact, writers, home), letter)
     subject = letter.subject or answer_subject(row.subject)
-    return put_out(tx, actor, request_id, contact.row.id, way.account, letter, subject)
+    return put_out(tx, actor, request_id, home, way.account, letter, subject)
 
 
 def answer_subject(subject: str) -> str:

@@ -21,6 +21,17 @@ def get(conn: Connection, request_id: int) -> RequestRow:
     return RequestRow._make(row)
 
 
+def hold(tx: Tx, request_id: int) -> RequestRow:
+    """One request that stays where it is until the transaction ends. Raises NotFound."""
+    tx.execute(select(request.c.id).where(request.c.id == request_id).with_for_update(read=True))
+    return get(tx.conn, request_id)
+
+
+def home_of(row: RequestRow) -> int:
+    """The card that a request belongs to without any merge."""
+    return row.contact_id if row.home_id is None else row.home_id
+
+
 def joining(conn: Connection, contact_id: int, team_id: int) -> int | None:
     """The open request that a contact's next message in a team would join."""
     query = select(request.c.id).where(

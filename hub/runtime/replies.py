@@ -103,7 +103,10 @@ class _Build:
 def _read(conn: Connection, message_id: int) -> tuple[str, _Build, list[AttachmentRow]]:
     row = replies.get(conn, message_id)
     extra = conn.execute(select(message_extra).where(message_extra.c.message_id == message_id)).one()
-    contact = contacts.get(conn, row.contact_id)
+    home = (
+        row.contact_id
+    )  # the card of its request; a merge since then changes who stands for it, not whom it is for
+    contact = contacts.get(conn, contacts.present_of(conn, home))
     answered = conn.execute(
         select(message.c.message_key)
         .where(
@@ -123,9 +126,9 @@ def _read(conn: Connection, message_id: int) -> tuple[str, _Build, list[Attachme
     )
     to = Sender(
         name=contact.row.name,
-        channel_id=contact.first(f"channel:{row.account}"),
-        email=contact.first("email"),
-        phone=contact.first("phone"),
+        channel_id=replies.chat_of(conn, contact, row.account, home),
+        email=contact.first("email", home),
+        phone=contact.first("phone", home),
         organisation=contact.row.organisation,
         language=contact.row.language or "",
     )

@@ -23,11 +23,14 @@ from hub.access.model import Actor, Role
 from hub.assignment import members, schedules, service, timer
 from hub.contacts import store as contacts
 from hub.contacts.model import Person, identities
+from hub.customers import merging
 from hub.db import tables as t
 from hub.db.errors import describe
 from hub.db.locks import lock_teams
 from hub.intake.byhand import ByHand, open_by_hand
 from hub.kernel.errors import HubError, Unavailable
+from hub.orders import service as orders
+from hub.orders.model import NewOrder
 from hub.requests.model import Closing, Outcome
 from hub.staff import store as staff
 from hub.tasks.model import OPEN
@@ -61,7 +64,8 @@ class Actors(Desk):
             (6, self.arrive), (4, self.claim), (3, self.accept), (4, self.complete), (3, self.reassign),
             (3, self.release), (2, self.void), (2, self.change), (1, self.leave_and_return), (2, self.by_hand),
             (3, self.snooze), (2, self.reopen), (2, self.undo_void), (1, self.to_team), (2, self.be_away),
-            (1, self.change_shifts), (4, self.time_passes),
+            (1, self.change_shifts), (4, self.time_passes), (2, self.merge_cards), (2, self.take_apart),
+            (2, self.order),
         ]  # fmt: skip
         names = [verb for weight, verb in verbs for _ in range(weight)]
         while time.monotonic() < until:
@@ -210,6 +214,47 @@ class Actors(Desk):
             open_by_hand(tx, actor, ByHand(contacts.find_or_add(tx, person), team, "called", "", "phone"))
 
         self.db.write_now(note)
+
+    def some_cards(self, *which: Any) -> list[int]:
+        """A few young cards."""
+        query = select(t.contact.c.id).where(*which).order_by(t.contact.c.id.desc()).limit(30)
+        return self.db.read_now(lambda conn: [row.id for row in conn.execute(query)])
+
+    def merge_cards(self, chance: random.Random) -> None:
+        """Two cards are one; now and then they are merged already."""
+        found, actor = self.some_cards(), Actor("head", frozenset({Role.HEAD}))
+        if len(found) > 1:
+            one, other = chance.sample(found, 2)
+            self.db.write_now(lambda tx: merging.merge(tx, actor, one, other))
+
+    def take_apart(self, chance: random.Random) -> None:
+        """A merge was a mistake."""
+        found, actor = (
+            self.some_cards(t.contact.c.merged_into_id.is_not(None)),
+            Actor("h", frozenset({Role.HEAD})),
+        )
+        if found:
+            card = chance.choice(found)
+            self.db.write_now(lambda tx: merging.unmerge(tx, actor, card))
+
+    def order(self, chance: random.Random) -> None:
+        """An order of a card, of a caller, or out of a request."""
+        actor, found = self.actor(chance), self.some_cards()
+        asked = self.db.read_now(
+            lambda conn: list(
+                conn.execute(select(t.request.c.id).order_by(t.request.c.id.desc()).limit(20)).scalars()
+            )
+        )
+        if not found or not asked:
+            return
+        person = Person("Caller", "", None, identities(phone(somebody(chance)), "", "", "", "UA"))
+        way = chance.randrange(3)
+        order = NewOrder(
+            contact_id=chance.choice(found) if way == 0 else None,
+            request_id=chance.choice(asked) if way == 1 else None,
+            responsible_id=actor.staff_id or 0,
+        )
+        self.db.write_now(lambda tx: orders.create(tx, actor, order, person if way == 2 else None))
 
 
 def main() -> None:

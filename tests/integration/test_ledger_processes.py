@@ -52,7 +52,10 @@ def test_every_use_case_at_random(hub_url, tmp_path, processes, postgres_cluster
     assert ledger_audit.problems(hub_url) == []
     if not hub_url.startswith("sqlite"):
         assert deadlocks(postgres_cluster, hub_url.rpartition("/")[2]) == 0
-    for verb in ("arrive", "claim", "complete", "reassign", "release", "void", "change", "leave_and_return"):
+    for verb in (
+        "arrive", "claim", "complete", "reassign", "release", "void", "change", "leave_and_return", "merge_cards",
+        "take_apart", "order",
+    ):  # fmt: skip
         assert done[verb] > 0, done
     print(f"\n{entries} entries, {dict(done)}")
 

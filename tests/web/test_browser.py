@@ -11,10 +11,12 @@ import pytest
 
 from hub.access import store as access
 from hub.access.model import Role, system
+from hub.customers import merging
 from hub.db.tables import found_waybill, observation, outbox, shipment
 from hub.kernel.clock import DAY
 from hub.notices.put import put_alarm, row_of
 from hub.orders import settings as order_settings
+from hub.requests import store as requests
 from hub.shipments import joining
 from hub.shipments.links import ensure_link
 from hub.web.workspace.routes import PAGES
@@ -100,7 +102,10 @@ async def everything(web_hub: WebHub) -> tuple[int, dict[str, str]]:
     await admin.submit(
         "/new-account?kind=channel&plugin=web_form", "/new-account", name="kept", team="sales", set_rate_per_minute="9"
     )  # fmt: skip
+    card, double, merged = await cards_of(web_hub)
     ids = {
+        **{one.path: card for one in PAGES if one.path.startswith("/contacts/{id}")},
+        "/contacts/{id}/unmerge": merged,
         "/shipments/{id}": parcel,
         "/tasks/{id}": task.id,
         "/tasks/{id}/why": task.id,
@@ -114,12 +119,28 @@ async def everything(web_hub: WebHub) -> tuple[int, dict[str, str]]:
             name = "kept" if path.startswith("/accounts") else "service"
             path = path.replace("{name}", name).replace("/t/{secret}", f"/t/{secret}")
             found[page.path] = path.replace("{secret}", web_hub.link(web_hub.add("Newcomer", team=False)))
+    found["merging"] = f"/contacts/{card}/merge?with={double}"
+    found["merged"] = f"/contacts/{merged}"
     found["concern"] = "/shipments?concern=waiting"
     found["board"] = "/tasks?view=board"
     found["what if"] = "/evenness?period=all&member=1&share=x"
     found["account form"] = "/new-account?kind=channel&plugin=email"
     found["nothing"] = "/orders/1"
     return boss, found
+
+
+async def cards_of(web_hub: WebHub) -> tuple[int, int, int]:
+    """Two cards that a message named together, and a third that was merged into the first."""
+    known = ({"phone": "+380671234588"}, {"email": "lesia@example.com"}, {"phone": "+380671234577"})
+    asked = [await web_hub.send_form(name="Lesia", message="Is it in stock?", **one) for one in known]
+    await web_hub.send_form(phone="+380671234588", email="lesia@example.com", message="It is me")
+
+    def merge(tx: Any) -> tuple[int, int, int]:
+        card, double, merged = (requests.get(tx.conn, int(one)).contact_id for one in asked)
+        merging.merge(tx, system("test"), card, merged, "the same voice")
+        return card, double, merged
+
+    return web_hub.hub.db.write_now(merge)
 
 
 def parcels_of(tx: Any, order_id: int) -> int:
@@ -197,7 +218,15 @@ async def test_on_a_telephone_one_menu_leads_to_every_page(browser, web_hub, scr
     await page.get_by_text("Menu").focus()
     await page.keyboard.press("Enter")
     links = page.get_by_role("navigation", name="Pages").get_by_role("link")
-    assert await links.all_inner_texts() == ["My day", "All tasks", "Orders", "Parcels", "People", "Evenness"]
+    assert await links.all_inner_texts() == [
+        "My day",
+        "All tasks",
+        "Orders",
+        "Contacts",
+        "Parcels",
+        "People",
+        "Evenness",
+    ]
     for box in [await link.bounding_box() for link in await links.all()]:
         assert box is not None
         assert box["x"] >= 0

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy.engine import Connection
 
 from hub.access.model import May
+from hub.contacts import store as contacts
 from hub.db.tx import Tx
 from hub.kernel.errors import FieldProblem, InputRejected, NotFound
 from hub.orders import moves, registry, service, store
@@ -21,9 +22,9 @@ from hub.orders.stages import PARCEL, Route
 from hub.shipments import store as shipments
 from hub.web.api import schemas as s
 from hub.web.api import views
+from hub.web.api.contacts import ContactIn, person_of
 from hub.web.api.paging import list_of
 from hub.web.api.registry import Call, Operation
-from hub.web.api.requests import ContactIn, person_of
 
 
 class OrderQuery(s.Changes):
@@ -40,6 +41,7 @@ class OrderQuery(s.Changes):
     route: s.Name | None = None
     stage: s.Name | None = None
     contact_id: s.Id | None = None
+    persons: bool = Field(False, description="with contact_id: also of the persons of this organisation")
     responsible_id: s.Id | None = None
     unpaid: bool = Field(False, description="only where money is due")
     next_contact_before: s.TimeIn | None = None
@@ -249,7 +251,8 @@ def list_orders(conn: Connection, call: Call) -> BaseModel:
             number=asked.number or "",
             route=asked.route or "",
             stage=asked.stage or "",
-            contact_id=int(asked.contact_id) if asked.contact_id is not None else None,
+            contact_id=int(asked.contact_id) if asked.contact_id is not None and not asked.persons else None,
+            contact_ids=_with_persons(conn, asked),
             responsible_id=int(asked.responsible_id) if asked.responsible_id is not None else None,
             unpaid=asked.unpaid,
             due_before=asked.next_contact_before,
@@ -263,6 +266,12 @@ def list_orders(conn: Connection, call: Call) -> BaseModel:
         ),
     )
     return list_of(s.OrderOut)(items=[views.order(row) for row in rows], next_cursor=further)
+
+
+def _with_persons(conn: Connection, asked: OrderQuery) -> list[int] | None:
+    if asked.contact_id is None or not asked.persons:
+        return None
+    return contacts.belonging(conn, int(asked.contact_id))
 
 
 def _archived(asked: OrderQuery) -> bool | None:

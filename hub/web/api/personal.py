@@ -23,6 +23,7 @@ class ContactExport(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     contact: dict[str, Any]
+    merged: list[dict[str, Any]]
     requests: list[dict[str, Any]]
     orders: list[dict[str, Any]]
 

@@ -1,8 +1,8 @@
-"""/api/v1/requests and /api/v1/contacts"""
+"""/api/v1/requests"""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 from sqlalchemy import select
@@ -11,18 +11,14 @@ from sqlalchemy.engine import Connection
 from hub.access.model import May
 from hub.assignment import service as assignment
 from hub.contacts import store as contacts
-from hub.contacts.model import Person, identities
 from hub.db.locks import lock_teams
+from hub.db.lookup import any_of
 from hub.db.rows import MessageRow, RequestRow
-from hub.db.tables import contact, identity, message, request
+from hub.db.tables import message, request
 from hub.db.tx import Tx
 from hub.intake.byhand import ByHand, open_by_hand
-from hub.kernel import text
-from hub.kernel.email import parse_email
 from hub.kernel.errors import FieldProblem, InputRejected, RuleSaysNo
-from hub.kernel.phone import parse_phone
 from hub.orders import store as orders
-from hub.orders.service import index_contact
 from hub.requests import replies, store
 from hub.requests.conversation import said
 from hub.requests.replies import Letter
@@ -32,6 +28,7 @@ from hub.staff import store as staff
 from hub.tasks import store as tasks
 from hub.web.api import schemas as s
 from hub.web.api import views
+from hub.web.api.contacts import ContactIn, person_of
 from hub.web.api.paging import list_of, page
 from hub.web.api.registry import Call, Operation
 from hub.web.api.tasks import CompleteBody, closing_of
@@ -44,17 +41,9 @@ class RequestQuery(s.Changes):
 
     state: Literal["open", "closed"] | None = None
     contact_id: s.Id | None = None
+    persons: bool = Field(False, description="with contact_id: also of the persons of this organisation")
     channel: s.Name | None = None
     outcome: s.Name | None = None
-
-
-class ContactIn(s.In):
-    """Who asks: at least a name, a telephone or an e-mail."""
-
-    name: s.Name = ""
-    phone: s.Name = ""
-    email: s.Name = ""
-    organisation: s.Name = ""
 
 
 class RequestBody(s.ActingBody):
@@ -95,24 +84,6 @@ class DecideBody(s.ActingBody):
     arrived: bool = Field(description="true: it has arrived; false: send it again")
 
 
-class ContactQuery(s.Changes):
-    """Which contacts: by telephone in any spelling, by e-mail, by a part of the name."""
-
-    phone: s.Name | None = None
-    email: s.Name | None = None
-    name: s.Name | None = None
-
-
-class ContactBody(s.In):
-    """What is changed."""
-
-    name: s.Name | None = None
-    organisation: s.Name | None = None
-    note: s.LongText | None = None
-    phone: s.Name | None = Field(None, description="a further telephone")
-    email: s.Name | None = Field(None, description="a further e-mail")
-
-
 def list_requests(conn: Connection, call: Call) -> BaseModel:
     """Newest first."""
     asked: RequestQuery = call.query
@@ -120,7 +91,9 @@ def list_requests(conn: Connection, call: Call) -> BaseModel:
     if asked.state is not None:
         query = query.where(request.c.state == asked.state)
     if asked.contact_id is not None:
-        query = query.where(request.c.contact_id == int(asked.contact_id))
+        contact_id = int(asked.contact_id)
+        whose = contacts.belonging(conn, contact_id) if asked.persons else [contact_id]
+        query = query.where(any_of(conn, request.c.contact_id, whose))
     if asked.channel is not None:
         query = query.where(request.c.account == asked.channel)
     if asked.outcome is not None:
@@ -155,25 +128,6 @@ def detail(conn: Connection, request_id: int) -> s.RequestDetail:
     )
 
 
-def person_of(given: ContactIn, region: str) -> Person:
-    """A contact of an input. Raises InputRejected where telephone or e-mail are none."""
-    problems = []
-    if given.phone and parse_phone(given.phone, region) is None:
-        problems.append(FieldProblem("contact.phone", "this is no telephone number, such as +380671234567"))
-    if given.email and parse_email(given.email) is None:
-        problems.append(FieldProblem("contact.email", "this is no e-mail address"))
-    if not (given.name or given.phone or given.email or given.organisation):
-        problems.append(FieldProblem("contact", "give a name, a telephone or an e-mail"))
-    if problems:
-        raise InputRejected("the contact is not valid", problems)
-    return Person(
-        text.one_line(given.name, text.NAME),
-        text.one_line(given.organisation, text.NAME),
-        None,
-        identities(given.phone, given.email, "", "", region),
-    )
-
-
 def add_request(tx: Tx, call: Call) -> s.RequestDetail:
     """A call taken by hand, dealt like any other."""
     body: RequestBody = call.body
@@ -184,7 +138,7 @@ def add_request(tx: Tx, call: Call) -> s.RequestDetail:
     team_id = _team(tx.conn, body.team)
     lock_teams(tx, [team_id])  # before identities, as everywhere: the intake takes them in this order
     if body.contact_id is not None:
-        contact_id = contacts.get(tx.conn, int(body.contact_id)).row.id
+        contact_id = contacts.present(tx, int(body.contact_id))
     else:
         assert body.contact is not None
         contact_id = contacts.find_or_add(tx, person_of(body.contact, region))
@@ -262,53 +216,6 @@ def decide_message(tx: Tx, call: Call) -> s.MessageOut:
     return views.message(said(tx.conn, [row])[0])
 
 
-def list_contacts(conn: Connection, call: Call) -> BaseModel:
-    """Newest first."""
-    asked: ContactQuery = call.query
-    region = call.services.loaded.settings.hub.region
-    query = select(contact.c.id)
-    for kind, value in (
-        ("phone", parse_phone(asked.phone, region) or "?" if asked.phone else None),
-        ("email", parse_email(asked.email) or "?" if asked.email else None),
-    ):
-        if value is not None:
-            owner = select(identity.c.contact_id).where(identity.c.kind == kind, identity.c.value == value)
-            query = query.where(contact.c.id.in_(owner))
-    if asked.name:
-        query = query.where(contact.c.name.icontains(asked.name, autoescape=True))
-    if asked.updated_since is not None:
-        query = query.where(contact.c.updated_at >= asked.updated_since)
-
-    def show(rows: Any) -> list[s.ContactOut]:
-        found = contacts.many(conn, [row.id for row in rows])
-        return [views.contact(found[row.id]) for row in rows]
-
-    return page(conn, query, contact, asked, s.ContactOut, show)
-
-
-def get_contact(conn: Connection, call: Call) -> s.ContactOut:
-    """One contact."""
-    return views.contact(contacts.get(conn, call.id()))
-
-
-def change_contact(tx: Tx, call: Call) -> s.ContactOut:
-    """Change a contact; an identity of somebody else stays his."""
-    body: ContactBody = call.body
-    region = call.services.loaded.settings.hub.region
-    person = person_of(ContactIn(name="-", phone=body.phone or "", email=body.email or ""), region)
-    owners = contacts.owners(tx.conn, person.identities)
-    for key, owner in owners.items():
-        if owner != call.id():
-            raise RuleSaysNo(f"another contact has this {key.kind}", contact_id=str(owner))
-    values = body.model_dump(include={"name", "organisation", "note"}, exclude_none=True)
-    record = contacts.save(tx, call.id(), call.if_match, **values)
-    for key in person.identities:
-        if key not in owners:
-            contacts.add_identity(tx, call.id(), key)
-    index_contact(tx, call.id())
-    return views.contact(contacts.get(tx.conn, record.row.id))
-
-
 OPERATIONS = (
     Operation(
         method="GET", path="/requests", summary="List requests", tag="requests", may=May.SEE, query=RequestQuery,
@@ -343,17 +250,5 @@ OPERATIONS = (
         method="POST", path="/messages/{id}/decide", summary="Say what became of a doubtful message",
         tag="requests", may=May.WORK, body=DecideBody, result=s.MessageOut, writes=decide_message,
         errors=(404, 409),
-    ),
-    Operation(
-        method="GET", path="/contacts", summary="List or find contacts", tag="contacts", may=May.SEE,
-        query=ContactQuery, result=list_of(s.ContactOut), reads=list_contacts,
-    ),
-    Operation(
-        method="GET", path="/contacts/{id}", summary="One contact", tag="contacts", may=May.SEE,
-        result=s.ContactOut, reads=get_contact, errors=(404,),
-    ),
-    Operation(
-        method="PATCH", path="/contacts/{id}", summary="Change a contact", tag="contacts", may=May.WORK,
-        body=ContactBody, result=s.ContactOut, writes=change_contact, versioned=True, errors=(404, 409, 412),
     ),
 )  # fmt: skip

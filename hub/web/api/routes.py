@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hub.web.api import (
     accounts,
+    contacts,
     notices,
     orders,
     parcels,
@@ -26,6 +27,7 @@ from hub.web.api.registry import Operation, bound
 
 OPERATIONS: tuple[Operation, ...] = (
     *requests.OPERATIONS,
+    *contacts.OPERATIONS,
     *personal.OPERATIONS,
     *tasks.OPERATIONS,
     *orders.OPERATIONS,

@@ -163,18 +163,52 @@ class IdentityOut(Out):
 
 
 class ContactOut(Out):
-    """Who asks."""
+    """Who asks. What the card does not say itself is shown from those merged into it.
+
+    merged_into_id: the card that stands for this one; its identities, requests and orders are found there.
+    """
 
     id: str
-    kind: str
+    kind: Literal["person", "organisation"]
     name: str
     organisation: str
     language: str | None
     note: str
+    position: str
+    organisation_id: str | None
+    merged_into_id: str | None
     identities: list[IdentityOut]
     created_at: Time
     updated_at: Time
+    erased_at: Time | None
     version: int
+
+
+class MergeOut(Out):
+    """A merge that is in force."""
+
+    contact_id: str
+    into_id: str
+    at: Time
+    actor: str
+    reason: str
+
+
+class ContactDetail(ContactOut):
+    """A contact with the cards merged into it and those that are probably the same."""
+
+    merges: list[MergeOut]
+    double_ids: list[str]
+
+
+class DoubleOut(Out):
+    """Two cards that are probably one. request_id: the newest message that named both; null: a rule says so."""
+
+    contact: ContactOut
+    other: ContactOut
+    reason: Literal["two contacts", "same mailbox"]
+    request_id: str | None
+    times: int
 
 
 class AskedOut(Out):

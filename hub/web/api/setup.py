@@ -104,6 +104,8 @@ def remove_template(tx: Tx, call: Call) -> Removed:
 Event = Literal[
     "order.created", "order.stage", "order.paid", "shipment.status", "shipment.money", "request.created",
     "request.closed",
+    "contact.merged",
+    "contact.unmerged",
 ]  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 
 from hub.contacts.store import ContactRecord
+from hub.customers.doubles import SAME_MAILBOX, Double
+from hub.customers.moves import MergeRow
 from hub.db.rows import AttachmentRow, RequestRow, TaskRow
 from hub.kernel.money import show_quantity
 from hub.orders.approval import ApprovalRow
@@ -30,15 +32,49 @@ def contact(record: ContactRecord) -> s.ContactOut:
     row = record.row
     return s.ContactOut(
         id=str(row.id),
-        kind=row.kind,
+        kind="organisation" if row.kind == "organisation" else "person",
         name=row.name,
         organisation=row.organisation,
         language=row.language,
         note=row.note,
+        position=row.position,
+        organisation_id=id_of(row.organisation_id),
+        merged_into_id=id_of(row.merged_into_id),
         identities=[s.IdentityOut(kind=i.kind, value=i.value) for i in record.identities],
         created_at=_time(row.created_at),
         updated_at=_time(row.updated_at),
+        erased_at=time_of(row.erased_at),
         version=row.version,
+    )
+
+
+def contact_detail(
+    record: ContactRecord, merges: Sequence[MergeRow], doubles: Sequence[Double]
+) -> s.ContactDetail:
+    """A contact with what was merged into it and what is probably the same."""
+    others = {one.id for double in doubles for one in (double.one.own, double.other.own)} - {record.own.id}
+    base = contact(record)
+    return s.ContactDetail(
+        **{name: getattr(base, name) for name in s.ContactOut.model_fields},
+        merges=[
+            s.MergeOut(
+                contact_id=str(one.merged_id), into_id=str(one.survivor_id), at=_time(one.at), actor=one.actor,
+                reason=one.reason,
+            )
+            for one in merges
+        ],
+        double_ids=[str(one) for one in sorted(others)],
+    )  # fmt: skip
+
+
+def double(found: Double) -> s.DoubleOut:
+    """Two cards that are probably one."""
+    return s.DoubleOut(
+        contact=contact(found.one),
+        other=contact(found.other),
+        reason="same mailbox" if found.reason == SAME_MAILBOX else "two contacts",
+        request_id=id_of(found.request_id or None),
+        times=found.times,
     )
 
 

@@ -14,7 +14,7 @@ from hub.db.tx import Tx
 from hub.intake.byhand import ByHand, open_by_hand
 from hub.kernel.errors import InputRejected, RuleSaysNo
 from hub.requests.service import put_off
-from hub.web.api.requests import ContactIn, person_of
+from hub.web.api.contacts import ContactIn, person_of
 from hub.web.workspace import labels, queries
 from hub.web.workspace.forms import CHOOSE, take_problems
 from hub.web.workspace.requests import show_request

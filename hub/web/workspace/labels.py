@@ -91,6 +91,8 @@ WEBHOOK_EVENT = {
     "shipment.money": N_("The money of a parcel has another status"),
     "request.created": N_("A customer asks"),
     "request.closed": N_("A request was closed"),
+    "contact.merged": N_("Two cards were merged"),
+    "contact.unmerged": N_("A merge of cards was undone"),
 }
 REQUEST_STATE = {"open": (N_("Open"), "info"), "closed": (N_("Closed"), "neutral")}
 OUTCOME = {
@@ -197,6 +199,15 @@ EVENT = {
     ("task", "handed_over"): N_("Task back in the queue: its person is away"),
     ("task", "passed_on"): N_("Task passed on: nobody reacted"),
     ("request", "reopened"): N_("Request opened again"),
+    ("contact", "made"): N_("Card made by hand"),
+    ("contact", "changed"): N_("Person or organisation: changed"),
+    ("contact", "attached"): N_("Attached to an organisation"),
+    ("contact", "detached"): N_("Detached from the organisation"),
+    ("contact", "merged"): N_("Another card was merged into this one"),
+    ("contact", "merged_into"): N_("Merged into another card"),
+    ("contact", "unmerged"): N_("A merge was undone"),
+    ("contact", "unmerged_from"): N_("Taken out of another card again"),
+    ("contact", "different"): N_("Two different people, somebody decided"),
     ("request", "next_contact"): N_("Next contact set"),
     ("request", "to_team"): N_("Request given to another team"),
     ("order", "created"): N_("Order made"),
@@ -273,6 +284,11 @@ AUDIT = {
 }
 
 # What a form did, shown once on the next page.
+CONTACT_KIND = {"person": N_("person"), "organisation": N_("organisation")}
+DOUBLE = {
+    "two contacts": N_("One message named details of both."),
+    "same mailbox": N_("Their e-mails lead to one mailbox."),
+}
 NOTICES = {
     "account_added": N_("The account is added and works from now on. Try it now."),
     "account_changed": N_("The account works by its new settings from now on."),
@@ -312,6 +328,12 @@ NOTICES = {
     "order_made": N_("The order is made."),
     "lines_added": N_("The lines are added."),
     "moved": N_("The stage is changed."),
+    "contact_made": N_("The card is made."),
+    "person_attached": N_("The person belongs to the organisation now."),
+    "detached": N_("The person belongs to no organisation now."),
+    "merged": N_("The cards are merged. It can be undone at any time."),
+    "unmerged": N_("The merge is undone: this card stands on its own again."),
+    "different": N_("Noted: two different people. You are not asked again."),
     "attached": N_("The waybill is attached; its status comes in a moment."),
     "changed": N_("The change is kept."),
     "paid": N_("The payment is written down."),
@@ -363,6 +385,22 @@ SENTENCES = (
     N_("the order is not complete"),
     N_("the lines are not complete"),
     N_("the contact is not valid"),
+    N_("another contact has this phone"),
+    N_("another contact has this email"),
+    N_("this card was merged into another: work with that one, or undo the merge first"),
+    N_("a card cannot be merged with itself"),
+    N_("one of these cards was erased: there is nothing left to merge"),
+    N_("a person and an organisation are not the same: attach the person to the organisation instead"),
+    N_("this card is not merged into another: there is nothing to undo"),
+    N_("this card was erased: there is nothing left to take apart"),
+    N_("this card was erased: whoever writes again gets a new one"),
+    N_("a card is not different from itself"),
+    N_("there is no doubt between these two cards"),
+    N_("only a person can be attached to an organisation"),
+    N_("this is no card of an organisation"),
+    N_("cards were merged into this one: undo that first, then change what it is"),
+    N_("persons are attached to this organisation: detach them first"),
+    N_("the card was changed by somebody else"),
     N_("this person is not in the task's team"),
     N_("this person has the task already"),
     N_("only members of the task's team can take it"),

@@ -22,7 +22,7 @@ from hub.orders.stages import PARCEL
 from hub.requests import store as requests
 from hub.shipments import joining
 from hub.shipments import store as shipments
-from hub.web.api.requests import ContactIn, person_of
+from hub.web.api.contacts import ContactIn, person_of
 from hub.web.api.shipments import choose
 from hub.web.i18n import N_
 from hub.web.workspace import labels, queries
@@ -43,6 +43,8 @@ async def new_order_form(visit: Visit) -> web.Response:
 
 
 async def _new_order_page(visit: Visit, request_id: int | None, status: int = 200) -> web.Response:
+    contact_id = visit.form.identifier("contact") or visit.query_id("contact")
+
     def find(conn: Connection) -> dict[str, Any]:
         found: dict[str, Any] = {"request": None, "contact": None, "choices": queries.active_people(conn)}
         found["routes"] = [
@@ -52,6 +54,8 @@ async def _new_order_page(visit: Visit, request_id: int | None, status: int = 20
         if request_id is not None:
             found["request"] = requests.get(conn, request_id)
             found["contact"] = contacts.get(conn, found["request"].contact_id)
+        elif contact_id is not None:
+            found["contact"] = contacts.get(conn, contacts.present_of(conn, contact_id))
         return found
 
     return visit.render(
@@ -87,7 +91,8 @@ def _read_order(visit: Visit, request_id: int | None) -> tuple[NewOrder, Person 
     payment = form.choice("payment", frozenset(labels.PAYMENT))
     next_contact_at = form.day("next_contact", visit.zone)
     person = None
-    if request_id is None:
+    contact_id = form.identifier("contact") if request_id is None else None
+    if request_id is None and contact_id is None:
         given = ContactIn(name=form.line("name"), phone=form.line("phone"), email=form.line("email"))
         try:
             person = person_of(given, hub.region)
@@ -99,7 +104,7 @@ def _read_order(visit: Visit, request_id: int | None) -> tuple[NewOrder, Person 
         visit.actor.require(May.LEAD)
     form.check()
     order = NewOrder(
-        contact_id=None,
+        contact_id=contact_id,
         request_id=request_id,
         responsible_id=responsible,
         lines=lines,

@@ -119,7 +119,7 @@ def talk_of(
     """What the conversation's part of a page needs."""
     row = store.get(conn, request_id)
     found = conversation.said(conn, store.messages(conn, request_id))
-    possible: list[Way] = replies.ways(conn, contacts.get(conn, row.contact_id), writers)
+    possible: list[Way] = replies.ways(conn, contacts.get(conn, row.contact_id), writers, store.home_of(row))
     return {
         "talk": conversation.albums(found), "ways": possible, "pictures": conversation.PICTURES,
         "offered": offered(conn, request_id, staff_id),

@@ -353,6 +353,10 @@ class Words:
         """How a request came in, where no channel brought it."""
         return self.t(labels.SOURCE.get(source, source))
 
+    def double(self, reason: str) -> str:
+        """Why two cards are probably one."""
+        return self.t(labels.DOUBLE.get(reason, reason))
+
     def notice(self, key: str) -> str:
         """What a form did."""
         return self.t(labels.NOTICES[key]) if key in labels.NOTICES else ""
