@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -130,7 +131,21 @@ def load_route(conn: Connection, name: str, version: int) -> Route:
     body = conn.execute(query).scalar_one_or_none()
     if body is None:
         raise NotFound(f"no route {name} version {version}")
-    return parse(name, version, body)
+    return _parsed(name, version, body)
+
+
+_parsed = lru_cache(maxsize=64)(parse)  # a version never changes, and the text is a part of the key
+
+
+def with_route(conn: Connection, order_id: int) -> tuple[OrderRow, Route]:
+    """One order and the version of the route that it goes. Raises NotFound."""
+    same = (route.c.name == orders.c.route) & (route.c.version == orders.c.route_version)
+    found = conn.execute(select(*orders.c, route.c.body).join(route, same).where(orders.c.id == order_id))
+    told = found.one_or_none()
+    if told is None:
+        raise NotFound(f"no order {order_id}")
+    row = OrderRow._make(told[:-1])
+    return row, _parsed(row.route, row.route_version, told[-1])
 
 
 def newest_version(conn: Connection, name: str) -> int | None:

@@ -9,10 +9,9 @@ from hub.kernel.errors import RuleSaysNo
 from hub.orders import service as orders
 from hub.orders import store as order_store
 from hub.orders.model import Payment
-from hub.sdk.tracking import MoneyStatus, Status
+from hub.sdk.tracking import MoneyStatus
 from hub.shipments import found, service, store
 from hub.shipments.finding import FoundRow
-from hub.shipments.model import stage_of
 from hub.shipments.store import ShipmentRow
 
 
@@ -51,17 +50,15 @@ def join(tx: Tx, actor: Actor, shipment_id: int, order_id: int) -> ShipmentRow:
     body: dict[str, object] = {"carrier": row.account, "number": row.number}
     orders.remark(tx, actor, order_id, "shipment_attached", body)
     found.settle(tx, row.number, row.account, order_id)
-    _order_follows(tx, order_id, cod=cod)
+    _order_follows(tx, order_id)
     return store.get(tx.conn, row.id)
 
 
-def _order_follows(tx: Tx, order_id: int, *, cod: bool) -> None:
+def _order_follows(tx: Tx, order_id: int) -> None:
     """A parcel that joins may have come further already than its order."""
     parcels = [one for one in store.of_order(tx.conn, order_id) if one.relation == service.OUTBOUND]
-    stage = stage_of([(Status(one.status), MoneyStatus(one.money_status)) for one in parcels], cod=cod)
-    if stage is not None:
-        why: dict[str, object] = {"parcels": [[p.number, p.status, p.money_status] for p in parcels]}
-        orders.follow(tx, service.TRACKING, order_id, stage, why)
+    told = [(one.number, one.status, one.money_status) for one in parcels]
+    orders.follow_parcels(tx, service.TRACKING, order_id, told)
 
 
 def attach(

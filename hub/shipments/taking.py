@@ -9,7 +9,7 @@ administrators the first time; a number that the carrier gave to another waybill
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -21,8 +21,6 @@ from hub.db.tx import Tx
 from hub.kernel import text
 from hub.kernel.clock import DAY, MINUTE, Instant, moment
 from hub.orders import service as orders
-from hub.orders import store as order_store
-from hub.orders.model import Payment
 from hub.outbox import webhooks
 from hub.outbox.put import put_code_notice
 from hub.sdk.tracking import FINAL, Facts, MoneyStatus, NotTracked, Problem, RelationKind, Status, Tracked
@@ -39,7 +37,6 @@ from hub.shipments.model import (
     merge,
     related_of,
     seen_of,
-    stage_of,
     unite,
     with_children,
 )
@@ -459,12 +456,7 @@ def _add_related(tx: Tx, row: ShipmentRow) -> None:
 
 
 def _order_follows(tx: Tx, order_id: int, parcels: Sequence[ShipmentRow]) -> None:
-    order = order_store.get(tx.conn, order_id)
-    cod = order.payment == Payment.COD
-    stage = stage_of([(Status(p.status), MoneyStatus(p.money_status)) for p in parcels], cod=cod)
-    why: Mapping[str, object] = {"parcels": [[p.number, p.status, p.money_status] for p in parcels]}
-    if stage is not None:
-        orders.follow(tx, TRACKING, order_id, stage, dict(why))
+    orders.follow_parcels(tx, TRACKING, order_id, [(p.number, p.status, p.money_status) for p in parcels])
     for parcel in parcels:
         if parcel.problem == "correction" and parcel.changed_at == tx.now:
             ask_seller(tx, parcel, questions.about(parcel.number, questions.CORRECTED))

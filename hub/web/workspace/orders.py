@@ -166,6 +166,7 @@ async def show_order(visit: Visit, order_id: int, status: int = 200) -> web.Resp
     return visit.render(
         "order.html", status, v=view, base=visit.origin, carriers=titles, line_rows=rows_of(visit.form, MORE_ROWS),
         title_of=lambda s: title_of(s, visit.language), field_title=lambda t: text_in(t, visit.language),
+        stage_titles={key: title_of(one, visit.language) for key, one in view.route.stages.items()},
     )  # fmt: skip
 
 
