@@ -157,7 +157,7 @@ async def test_the_head_edits_a_route_and_faults_stand_at_their_place(web_hub):
     assert "An action begins with notify, task, send or next contact" in wrong.words
     wrong = await head.post("/routes/service", {**fields, "moves_1": "nowhere", "checks_3": ""})
     assert 'id="route-moves_1-problem"' in wrong.text
-    assert "The least advanced parcel: Delivered; its money: Paid out; payment:" in page.words
+    assert "The least advanced parcel: Delivered; its money: Paid out to us; payment: Cash on delivery → Paid" in page.words
     odd = await head.post("/routes/service", {**fields, "rules": "parcel flying -> paid"})
     assert 'id="route-rules-problem"' in odd.text
     assert "Parcel cannot be flying" in odd.words
@@ -175,7 +175,7 @@ async def test_the_head_edits_a_route_and_faults_stand_at_their_place(web_hub):
     assert kept.status == 200, kept.words
     assert "version 2" in kept.words
     assert "next contact 3" in kept.text
-    assert "The least advanced parcel: Can be collected → In work" in kept.words
+    assert "The least advanced parcel: Waiting to be collected → In work" in kept.words
     assert "its money" not in kept.words
     none = await head.post("/routes/service", {**fields_of(kept), "rules": ""})
     assert "No rules: people move these orders. Write a rule below" in none.words
