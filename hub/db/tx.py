@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,6 +13,17 @@ from hub.db.bulk import Rows, bulk_insert
 from hub.kernel.clock import Instant
 from hub.kernel.ids import IdSource
 
+TURNS = ("team", "order", "shipment")
+"""Of the one lock order (docs/architecture.md), the kinds that a use case may learn about too late."""
+
+
+class OutOfTurn(Exception):
+    """A transaction needs a lock that comes before one that it has: it runs again with all of these taken first."""
+
+    def __init__(self, first: Mapping[str, Collection[int]]) -> None:
+        super().__init__(", ".join(first))
+        self.first = first
+
 
 class Tx:
     """One transaction of the writer.
@@ -22,14 +33,32 @@ class Tx:
     nothing that anybody waits for sets `quiet`: then no open page and no other process is woken by it.
     """
 
-    __slots__ = ("_ids", "conn", "correlation_id", "now", "quiet")
+    __slots__ = ("_held", "_ids", "conn", "correlation_id", "now", "quiet")
 
     def __init__(self, conn: Connection, ids: IdSource, now: Instant) -> None:
         self.conn = conn
         self.now = now
         self.quiet = False
         self._ids = ids
+        self._held: dict[str, set[int]] = {}
         self.correlation_id = ids.next()
+
+    def in_turn(self, kind: str, ids: Collection[int]) -> None:
+        """Raise OutOfTurn where what comes later in the lock order is locked already, and not all of these are.
+
+        An SQLite file has one writer at a time: there nobody waits for anybody.
+        """
+        later = TURNS[TURNS.index(kind) + 1 :]
+        if not any(one in self._held for one in later):
+            return
+        held = self._held.get(kind, set())
+        if not held.issuperset(ids) and self.conn.dialect.name != "sqlite":
+            raise OutOfTurn({**self._held, kind: held | set(ids)})
+
+    def locked(self, kind: str, ids: Collection[int]) -> None:
+        """These are locked until the end."""
+        if ids:
+            self._held.setdefault(kind, set()).update(ids)
 
     def new_id(self) -> int:
         """A fresh id."""

@@ -96,6 +96,7 @@ def add_lines(tx: Tx, line_rows: Sequence[LineRow]) -> None:
 
 def save(tx: Tx, row: OrderRow, entry: EntryRow, **values: Any) -> OrderRow:
     """Change an order together with the journal entry that says so; its version rises."""
+    tx.in_turn("order", [row.id])
     tx.insert({order_journal: [entry]})
     changed = row._replace(
         updated_at=tx.now,

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 
 from hub.access.model import Actor, May
 from hub.contacts import store as contacts
+from hub.db.locks import lock_orders
 from hub.db.tables import orders, shipment
 from hub.db.tx import Tx
 from hub.kernel import sheets, text
@@ -345,6 +346,7 @@ def add(
             "some lines cannot be added",
             [FieldProblem(f"lines.{one.line.at}", one.message) for one in problems],
         )
+    lock_orders(tx, {one.order_id for one in looked if one.is_added and one.order_id is not None})
     phones: dict[int, str | None] = {}
     for one in looked:
         if not one.is_added:

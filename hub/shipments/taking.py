@@ -9,22 +9,22 @@ administrators the first time; a number that the carrier gave to another waybill
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
 import structlog
 
 from hub.db import tables as t
+from hub.db.locks import lock_orders
 from hub.db.rows import ObservationRow, RawDocumentRow
 from hub.db.tx import Tx
 from hub.kernel import text
 from hub.kernel.clock import DAY, MINUTE, Instant, moment
 from hub.orders import service as orders
-from hub.outbox import webhooks
 from hub.outbox.put import put_code_notice
 from hub.sdk.tracking import FINAL, Facts, MoneyStatus, NotTracked, Problem, RelationKind, Status, Tracked
-from hub.shipments import questions, store
+from hub.shipments import questions, store, telling
 from hub.shipments.events import MONEY, STATUS, Announce, ShipmentChange, is_money_step, is_step, nobody
 from hub.shipments.model import (
     MONEY_SETTLED,
@@ -72,7 +72,7 @@ class _Taking:
 
     def ask(self, row: ShipmentRow, question: str) -> None:
         """Ask the seller when all is written."""
-        self.questions.append((row, questions.about(row.number, question)))
+        self.questions.append((row, question))
 
     def next_poll(self, parcel: Watched, phase: Phase) -> int | None:
         """When a parcel is asked for again."""
@@ -105,9 +105,10 @@ def take_in(
     parents = [r.parent_id for r in rows if r.parent_id is not None]
     if not rows:
         return
-    current = store.lock(tx, [*(r.id for r in rows), *parents])
     digests = {i: text.sha256_hex(one.document) for i, one in results.tracked.items() if one.document}
     kept = store.known_documents(tx.conn, set(digests.values()))
+    lock_orders(tx, _with_news(rows, results, digests, kept))  # before their parcels, as everywhere
+    current = store.lock(tx, [*(r.id for r in rows), *parents])
     same = {
         i
         for i, digest in digests.items()
@@ -130,7 +131,7 @@ def take_in(
     for shipment_id, problem in sorted(results.problems.items()):
         if shipment_id in current:
             _not_observed(taking, current[shipment_id], problem)
-    _tell(tx, [taking.written[i] for i in sorted(taking.fresh)])
+    telling.tell(tx, [taking.written[i] for i in sorted(taking.fresh)])
     for shipment_id in sorted(taking.fresh):
         before, after = taking.written[shipment_id]
         taking.written[shipment_id] = (before, announced(tx, after, announce))
@@ -144,6 +145,22 @@ def take_in(
     for row, question in taking.questions:
         ask_seller(tx, row, question)
     _follow(tx, [taking.written[i][1] for i in sorted(taking.fresh)], announce)
+
+
+def _with_news(
+    rows: Sequence[ShipmentRow],
+    results: Results,
+    digests: Mapping[int, str],
+    kept: Collection[tuple[int, str]],
+) -> set[int]:
+    """Orders whose parcels have news, as far as can be seen before they are locked."""
+    return {
+        row.order_id
+        for row in rows
+        if row.order_id is not None
+        and row.id in results.tracked
+        and (row.id, digests.get(row.id)) not in kept
+    }
 
 
 def announced(tx: Tx, row: ShipmentRow, announce: Announce) -> ShipmentRow:
@@ -352,28 +369,6 @@ def _keep_document(taking: _Taking, row: ShipmentRow, document: bytes, digest: s
         taking.documents[row.id, digest] = kept
 
 
-def _tell(tx: Tx, pairs: Sequence[tuple[ShipmentRow, ShipmentRow]]) -> None:
-    """Web hooks about what changed, forward or back: codes and sums, nobody's name."""
-    moved = [now for before, now in pairs if now.status != before.status]
-    paid = [now for before, now in pairs if now.money_status != before.money_status]
-    webhooks.emit_all(tx, STATUS, [(f"shipment:{now.id}", _told_of(now)) for now in moved])
-    webhooks.emit_all(tx, MONEY, [(f"shipment:{now.id}", _told_of(now)) for now in paid])
-
-
-def _told_of(now: ShipmentRow) -> dict[str, object]:
-    sums = ("cod_expected_minor", "cod_collected_minor", "cod_paid_out_minor")
-    return {
-        "shipment_id": str(now.id),
-        "order_id": str(now.order_id) if now.order_id is not None else None,
-        "number": now.number,
-        "carrier": now.account,
-        "status": str(now.status),
-        "money_status": str(now.money_status),
-        "currency": now.currency,
-        **{name: getattr(now, name) for name in sums},
-    }
-
-
 def put_off(tx: Tx, rows: Sequence[ShipmentRow], reason: str, pace: Pace) -> None:
     """A call failed for a passing reason: its parcels are asked for again, each with its back-off.
 
@@ -431,7 +426,7 @@ def _see_legs(tx: Tx, parent: ShipmentRow, announce: Announce) -> None:
         tx, parent, status=status, money_status=money, final=final, changed_at=tx.now,
         next_poll_at=None if final else parent.next_poll_at,
     )  # fmt: skip
-    _tell(tx, [(parent, after)])
+    telling.tell(tx, [(parent, after)])
     store.save_all(tx, [(parent, announced(tx, after, announce))])
 
 
@@ -459,4 +454,4 @@ def _order_follows(tx: Tx, order_id: int, parcels: Sequence[ShipmentRow]) -> Non
     orders.follow_parcels(tx, TRACKING, order_id, [(p.number, p.status, p.money_status) for p in parcels])
     for parcel in parcels:
         if parcel.problem == "correction" and parcel.changed_at == tx.now:
-            ask_seller(tx, parcel, questions.about(parcel.number, questions.CORRECTED))
+            ask_seller(tx, parcel, questions.CORRECTED)

@@ -157,7 +157,10 @@ async def test_the_head_edits_a_route_and_faults_stand_at_their_place(web_hub):
     assert "An action begins with notify, task, send or next contact" in wrong.words
     wrong = await head.post("/routes/service", {**fields, "moves_1": "nowhere", "checks_3": ""})
     assert 'id="route-moves_1-problem"' in wrong.text
-    assert "The least advanced parcel: Delivered; its money: Paid out to us; payment: Cash on delivery → Paid" in page.words
+    assert (
+        "The least advanced parcel: Delivered; its money: Paid out to us; payment: Cash on delivery → Paid"
+        in page.words
+    )
     odd = await head.post("/routes/service", {**fields, "rules": "parcel flying -> paid"})
     assert 'id="route-rules-problem"' in odd.text
     assert "Parcel cannot be flying" in odd.words

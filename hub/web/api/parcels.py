@@ -215,6 +215,12 @@ def join_order(tx: Tx, call: Call) -> s.ShipmentDetail:
     return detail(tx.conn, row.id)
 
 
+def detach_order(tx: Tx, call: Call) -> s.ShipmentDetail:
+    """A parcel leaves an order that it does not belong to; it is followed on."""
+    row = joining.detach(tx, call.acting(required=False), call.id())
+    return detail(tx.conn, row.id)
+
+
 def get_link(conn: Connection, call: Call) -> TrackLinkOut:
     """The page's address. 404 where the order has none."""
     order = orders.get(conn, call.id())
@@ -267,6 +273,10 @@ OPERATIONS = (
         method="POST", path="/shipments/{id}/order", summary="A parcel without an order joins one",
         tag="shipments", may=May.WORK, body=OrderOfShipment, result=s.ShipmentDetail, writes=join_order,
         errors=(404, 409),
+    ),
+    Operation(
+        method="POST", path="/shipments/{id}/detach", summary="A parcel leaves its order", tag="shipments",
+        may=May.WORK, body=s.ActingBody, result=s.ShipmentDetail, writes=detach_order, errors=(404, 409),
     ),
     Operation(
         method="GET", path="/orders/{id}/track-link", summary="The customer's tracking page", tag="shipments",

@@ -87,8 +87,15 @@ WEBHOOK_EVENT = {
     "order.created": N_("An order was made"),
     "order.stage": N_("An order came to another stage"),
     "order.paid": N_("A payment came, or was taken back"),
+    "shipment.attached": N_("A parcel joined an order"),
+    "shipment.detached": N_("A parcel was taken off its order"),
     "shipment.status": N_("A parcel has another status"),
-    "shipment.money": N_("The money of a parcel has another status"),
+    "shipment.place": N_("A parcel is at another place"),
+    "shipment.estimated": N_("A parcel is expected on another day"),
+    "shipment.storage": N_("Paid storage of a parcel begins at another moment"),
+    "shipment.money": N_("The money of a parcel has another status or sum"),
+    "shipment.linked": N_("Another waybill belongs to a parcel now"),
+    "shipment.question": N_("A seller has to look at a parcel"),
     "request.created": N_("A customer asks"),
     "request.closed": N_("A request was closed"),
 }
@@ -203,6 +210,7 @@ EVENT = {
     ("order", "lines_added"): N_("Lines added"),
     ("order", "stage"): N_("Stage changed"),
     ("order", "shipment_attached"): N_("Waybill attached"),
+    ("order", "shipment_detached"): N_("Waybill taken off"),
     ("order", "shipment_linked"): N_("Related waybill found"),
     ("order", "question"): N_("Question to the seller"),
     ("order", "track_link_made"): N_("Tracking page for the customer made"),
@@ -274,6 +282,7 @@ AUDIT = {
 
 # What a form did, shown once on the next page.
 NOTICES = {
+    "detached": N_("The parcel is off the order. Attach it to the right one here."),
     "account_added": N_("The account is added and works from now on. Try it now."),
     "account_changed": N_("The account works by its new settings from now on."),
     "account_paused": N_("The account is switched off."),

@@ -57,6 +57,9 @@ RULE = {
 }
 # Sentences of bulk adding, of found waybills and of the rules of routes; part of `labels.SENTENCES`.
 SENTENCES = (
+    N_("this waybill goes with %(number)s: take that one off the order"),
+    N_("this parcel belongs to no order"),
+    N_("parcel %(number)s was moved by somebody else"),
     N_("write such as: parcel delivered; money paid_out; payment cod -> paid"),
     N_("parcel cannot be %(name)s: one of %(names)s"),
     N_("money cannot be %(name)s: one of %(names)s"),

@@ -136,6 +136,7 @@ PAGES: Sequence[Page] = (
     Page("GET", "/shipments/export", shipment_bulk.export, May.SEE),
     Page("GET", "/shipments/{id}", shipments.shipment_page, May.SEE),
     Page("POST", "/shipments/{id}/order", shipment_forms.adopt, May.WORK),
+    Page("POST", "/shipments/{id}/detach", shipment_forms.detach, May.WORK),
     Page("POST", "/shipments/{id}/refresh", order_forms.refresh, May.WORK),
     Page("POST", "/waybills/{id}/attach", shipment_forms.attach_waybill, May.WORK),
     Page("POST", "/waybills/{id}/dismiss", shipment_forms.dismiss_waybill, May.WORK),
