@@ -44,16 +44,19 @@ class Tx:
         self.correlation_id = ids.next()
 
     def in_turn(self, kind: str, ids: Collection[int]) -> None:
-        """Raise OutOfTurn where what comes later in the lock order is locked already, and not all of these are.
+        """Raise OutOfTurn where something is locked already that comes after these: a later kind, a higher id.
 
         An SQLite file has one writer at a time: there nobody waits for anybody.
         """
-        later = TURNS[TURNS.index(kind) + 1 :]
-        if not any(one in self._held for one in later):
+        if not self._held:
             return
         held = self._held.get(kind, set())
-        if not held.issuperset(ids) and self.conn.dialect.name != "sqlite":
-            raise OutOfTurn({**self._held, kind: held | set(ids)})
+        missing = set(ids) - held
+        if not missing or self.conn.dialect.name == "sqlite":
+            return
+        later = any(one in self._held for one in TURNS[TURNS.index(kind) + 1 :])
+        if later or (held and min(missing) < max(held)):
+            raise OutOfTurn({**self._held, kind: held | missing})
 
     def locked(self, kind: str, ids: Collection[int]) -> None:
         """These are locked until the end."""
