@@ -20,11 +20,11 @@ from hub.db.locks import lock_orders
 from hub.db.rows import ObservationRow, RawDocumentRow
 from hub.db.tx import Tx
 from hub.kernel import text
-from hub.kernel.clock import DAY, MINUTE, Instant, moment
+from hub.kernel.clock import DAY, MINUTE, Instant
 from hub.orders import service as orders
 from hub.outbox.put import put_code_notice
 from hub.sdk.tracking import FINAL, Facts, MoneyStatus, NotTracked, Problem, RelationKind, Status, Tracked
-from hub.shipments import questions, store, telling
+from hub.shipments import codes, questions, store, telling
 from hub.shipments.events import MONEY, STATUS, Announce, ShipmentChange, is_money_step, is_step, nobody
 from hub.shipments.model import (
     MONEY_SETTLED,
@@ -249,14 +249,9 @@ def _unknown_code(tx: Tx, row: ShipmentRow, seen: Seen) -> None:
     if not store.note_unknown_code(tx, row.plugin, seen.raw_code, seen.raw_text):
         return
     log.warning("unknown_code", plugin=row.plugin, code=seen.raw_code)
-    line = table_line(seen.raw_code, seen.raw_text, tx.now)
+    line = codes.table_line(seen.raw_code, seen.raw_text, tx.now)
     for staff_id in store.administrators(tx.conn):
         put_code_notice(tx, staff_id, row.plugin, seen.raw_code, line)
-
-
-def table_line(code: str, words: str, now: Instant) -> str:
-    """A ready line for the plugin's table; the status is left to a person, nobody guesses it."""
-    return f"{orjson.dumps(code).decode()}: Status.UNKNOWN,  # {words or 'no text'}; first seen {moment(now):%Y-%m-%d}"
 
 
 def _written(

@@ -7,7 +7,7 @@ from sqlalchemy import insert, update
 
 from hub.access.model import Role, system
 from hub.contacts.model import PHONE, IdentityKey, Person
-from hub.db.tables import found_waybill, observation, shipment
+from hub.db.tables import found_waybill, observation, shipment, unknown_code
 from hub.kernel.clock import DAY, HOUR
 from hub.orders import service as orders
 from hub.orders.model import NewOrder, Payment
@@ -356,3 +356,35 @@ async def test_a_notice_reaches_the_customer_where_he_wrote_or_only_the_journal_
     assert db.read_now(lambda conn: conn.execute(select(func.count()).select_from(task)).scalar_one()) == 0
     journal = db.read_now(lambda conn: store.journal(conn, order.id))
     assert journal[-1].event == "message_unsent"
+
+
+async def test_unknown_codes_are_the_administrators_and_their_words_are_no_markup(web_hub):
+    admin = await web_hub.signed_in(web_hub.add("Boss", Role.ADMIN))
+    seller = await web_hub.signed_in(web_hub.add("Olena"))
+    assert "Every code of the carriers is known" in (await admin.get("/unknown-codes")).words
+    assert (await seller.get("/unknown-codes")).status == 403
+    assert 'href="/unknown-codes"' not in (await seller.get("/shipments?concern=unknown")).text
+    assert 'href="/unknown-codes"' in (await admin.get("/shipments?concern=unknown")).text
+    row = {"code": '8"0', "plugin": "nova_poshta", "example": "<b>Новий</b>", "count": 2, "first_seen_at": 1}
+    web_hub.hub.db.write_now(lambda tx: tx.execute(insert(unknown_code).values(**row)))
+    page = await admin.get("/unknown-codes")
+    assert "Nova Poshta · 8&#34;0" in page.text.replace("<code>", "").replace("</code>", "")
+    assert "&lt;b&gt;Новий&lt;/b&gt;" in page.text
+    assert "<b>Новий" not in page.text
+    assert 'data-copies="line-1"' in page.text
+    gone = await admin.submit("/unknown-codes", "/unknown-codes/listed", plugin="nova_poshta", code='8"0')
+    assert "Every code of the carriers is known" in gone.words
+    assert (await admin.get("/unknown-codes?cursor=x", follow=False)).status == 303
+
+
+async def test_a_parcel_of_the_wrong_order_is_taken_off_on_its_page(web_hub):
+    staff_id = web_hub.add("Olena")
+    person = await web_hub.signed_in(staff_id)
+    shipment_id = parcel_of(web_hub, order_of(web_hub, staff_id).id)
+    page = f"/shipments/{shipment_id}"
+    off = await person.submit(page, f"{page}/detach")
+    assert "The parcel is off the order" in off.words
+    assert "Number of its order" in off.words
+    again = await person.post(f"{page}/detach", off.form("/language"))
+    assert again.status == 409
+    assert "This parcel belongs to no order" in again.words

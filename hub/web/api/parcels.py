@@ -11,7 +11,7 @@ from hub.access.model import May
 from hub.db.tx import Tx
 from hub.kernel.errors import FieldProblem, InputRejected, NotFound
 from hub.orders import store as orders
-from hub.shipments import bulk, found, joining, links, notices
+from hub.shipments import bulk, codes, found, joining, links, notices
 from hub.shipments.bulk import Line, Shelf, Verdict
 from hub.shipments.found import Proposal
 from hub.staff import store as staff
@@ -114,6 +114,60 @@ def add_bulk(tx: Tx, call: Call) -> BulkOut:
         for one in looked
     ]
     return BulkOut(added=0 if body.dry_run else sum(one.is_added for one in looked), lines=shown)
+
+
+class UnknownCodeOut(s.Out):
+    """A code of a carrier that no table lists. `table_line` is ready for the plugin's table; its status is yours."""
+
+    plugin: str
+    code: str
+    text: str = Field(description="the carrier's words, cut")
+    told: int = Field(description="how often it was told")
+    parcels: int = Field(description="parcels that told it")
+    first_seen_at: s.Time
+    last_seen_at: s.Time | None
+    table_line: str
+
+
+class ListedCode(s.In):
+    """A code that stands in the plugin's table now."""
+
+    plugin: s.Name
+    code: s.Name
+
+
+class ListedOut(s.Out):
+    """It left the list; should it come again, it is announced anew."""
+
+    plugin: str
+    code: str
+
+
+def list_codes(conn: Connection, call: Call) -> BaseModel:
+    """Newest first."""
+    asked: s.Page = call.query
+    rows, further = codes.unknown_codes(conn, asked.limit, asked.cursor or "")
+    shown = [
+        UnknownCodeOut(
+            plugin=row.plugin,
+            code=row.code,
+            text=row.words,
+            told=row.told,
+            parcels=row.parcels,
+            first_seen_at=s.time_of(row.first_seen_at) or "",
+            last_seen_at=s.time_of(row.last_seen_at),
+            table_line=row.line,
+        )
+        for row in rows
+    ]
+    return list_of(UnknownCodeOut)(items=shown, next_cursor=further)
+
+
+def settle_code(tx: Tx, call: Call) -> ListedOut:
+    """Off the list."""
+    body: ListedCode = call.body
+    codes.listed(tx, call.actor, body.plugin, body.code)
+    return ListedOut(plugin=body.plugin, code=body.code)
 
 
 class NoticesBody(s.In):
@@ -256,6 +310,14 @@ OPERATIONS = (
     Operation(
         method="PUT", path="/teams/{name}/customer-notices", summary="Choose what customers are told",
         tag="shipments", may=May.LEAD, body=NoticesBody, result=NoticesOut, writes=set_notices, errors=(404,),
+    ),
+    Operation(
+        method="GET", path="/unknown-codes", summary="Codes of carriers that no table lists", tag="shipments",
+        may=May.OPERATE, query=s.Page, result=list_of(UnknownCodeOut), reads=list_codes,
+    ),
+    Operation(
+        method="POST", path="/unknown-codes/listed", summary="A code stands in the plugin's table now",
+        tag="shipments", may=May.OPERATE, body=ListedCode, result=ListedOut, writes=settle_code, errors=(404,),
     ),
     Operation(
         method="GET", path="/waybills", summary="Waybills found at the carriers, without an order",

@@ -282,6 +282,7 @@ AUDIT = {
 
 # What a form did, shown once on the next page.
 NOTICES = {
+    "code_listed": N_("The code is off the list. Should it come again, you are told again."),
     "detached": N_("The parcel is off the order. Attach it to the right one here."),
     "account_added": N_("The account is added and works from now on. Try it now."),
     "account_changed": N_("The account works by its new settings from now on."),

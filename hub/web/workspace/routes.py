@@ -134,6 +134,8 @@ PAGES: Sequence[Page] = (
     Page("GET", "/shipments/add", shipment_bulk.form_page, May.WORK),
     Page("POST", "/shipments/add", shipment_bulk.add, May.WORK, max_upload=shipment_bulk.MAX_FILE),
     Page("GET", "/shipments/export", shipment_bulk.export, May.SEE),
+    Page("GET", "/unknown-codes", shipments.code_list, May.OPERATE),
+    Page("POST", "/unknown-codes/listed", shipments.code_listed, May.OPERATE),
     Page("GET", "/shipments/{id}", shipments.shipment_page, May.SEE),
     Page("POST", "/shipments/{id}/order", shipment_forms.adopt, May.WORK),
     Page("POST", "/shipments/{id}/detach", shipment_forms.detach, May.WORK),

@@ -9,7 +9,7 @@ from aiohttp import web
 from sqlalchemy.engine import Connection
 
 from hub.kernel.errors import InputRejected
-from hub.shipments import found, listing, store
+from hub.shipments import codes, found, listing, store
 from hub.shipments.listing import Concern, Wanted
 from hub.web.workspace import labels, queries
 from hub.web.workspace.orders import carrier_titles
@@ -91,3 +91,28 @@ async def show_shipment(visit: Visit, shipment_id: int, status: int = 200) -> we
         return {"parcel": parcel, "order_number": number, "parent": parent}
 
     return visit.render("shipment.html", status, **await visit.read(find))
+
+
+# --- codes that no table lists -----------------------------------------------------------------------------
+
+
+async def code_list(visit: Visit) -> web.Response:
+    """GET /unknown-codes"""
+    cursor = visit.query("cursor")
+    try:
+        rows, further = await visit.read(lambda conn: codes.unknown_codes(conn, queries.PAGE, cursor))
+    except InputRejected:
+        return visit.redirect("/unknown-codes")
+    plugins = visit.services.carrier_plugins
+    titles = {
+        name: plugin.title.get(visit.language) or plugin.title.get("en") or name
+        for name, plugin in plugins.items()
+    }
+    return visit.render("unknown_codes.html", codes=rows, further=further, first=not cursor, plugins=titles)
+
+
+async def code_listed(visit: Visit) -> web.Response:
+    """POST /unknown-codes/listed: it stands in the plugin's table now."""
+    plugin, code = visit.form.line("plugin", 100), visit.form.line("code", 100)
+    await visit.write(lambda tx: codes.listed(tx, visit.actor, plugin, code))
+    return visit.redirect("/unknown-codes", "code_listed")
