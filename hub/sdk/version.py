@@ -2,6 +2,7 @@
 
 1.0  forms and tracking
 1.1  pulled channels, replies, files, receipts; changes, documents, transfers and notices of carriers
+1.2  the carrier's own page of a parcel
 """
 
-SDK_VERSION = "1.1"
+SDK_VERSION = "1.2"

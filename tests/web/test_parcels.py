@@ -388,3 +388,13 @@ async def test_a_parcel_of_the_wrong_order_is_taken_off_on_its_page(web_hub):
     again = await person.post(f"{page}/detach", off.form("/language"))
     assert again.status == 409
     assert "This parcel belongs to no order" in again.words
+
+
+async def test_the_page_of_the_carrier_is_one_click_away_and_learns_nothing_of_ours(web_hub):
+    staff_id = web_hub.add("Olena")
+    person = await web_hub.signed_in(staff_id)
+    order = order_of(web_hub, staff_id)
+    shipment_id = parcel_of(web_hub, order.id)
+    link = f'href="https://novaposhta.ua/tracking/?cargo_number={WAYBILL}" target="_blank" rel="noopener noreferrer"'
+    for path in (f"/orders/{order.id}", f"/shipments/{shipment_id}"):
+        assert link in (await person.get(path)).text

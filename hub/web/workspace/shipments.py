@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from hub.kernel.errors import InputRejected
 from hub.shipments import codes, found, listing, store
 from hub.shipments.listing import Concern, Wanted
+from hub.shipments.pages import pages
 from hub.web.workspace import labels, queries
 from hub.web.workspace.orders import carrier_titles
 from hub.web.workspace.parcels import parcels_of
@@ -79,13 +80,13 @@ async def shipment_page(visit: Visit) -> web.Response:
 
 async def show_shipment(visit: Visit, shipment_id: int, status: int = 200) -> web.Response:
     """The page of a parcel, after a refused form too."""
-    titles = carrier_titles(visit)
+    titles, addresses = carrier_titles(visit), pages(visit.services.carriers)
 
     def find(conn: Connection) -> dict[str, Any]:
         row = store.get(conn, shipment_id)
         rows = [row, *store.children(conn, [row.id])]
         number = queries.order_number(conn, row.order_id) if row.order_id is not None else None
-        parcel = parcels_of(conn, rows, titles, visit.words.now)[0]
+        parcel = parcels_of(conn, rows, titles, visit.words.now, addresses)[0]
         parents = store.many(conn, [row.parent_id]) if row.parent_id is not None else []
         parent = parents[0] if parents else None
         return {"parcel": parcel, "order_number": number, "parent": parent}
