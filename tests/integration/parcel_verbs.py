@@ -107,7 +107,8 @@ class Parcels:
             Line(at, f"2045{chance.randrange(NUMBERS):06d}", order)
             for at, order in enumerate(chance.sample(known, min(6, len(known))), 1)
         ]
-        self.db.write_now(lambda tx: bulk.add(tx, actor, lines, SHELF, default=ACCOUNT, skip_problems=True))
+        heard = SHELF.hear(lines)
+        self.db.write_now(lambda tx: bulk.add(tx, actor, lines, heard, default=ACCOUNT, skip_problems=True))
 
     def carrier_says(self, chance: random.Random) -> None:
         """One answer about many parcels, and the account's budget after them. Never refused: nobody is there to ask."""

@@ -12,7 +12,7 @@ from hub.db.tx import Tx
 from hub.kernel.errors import FieldProblem, InputRejected, NotFound
 from hub.orders import store as orders
 from hub.shipments import bulk, codes, found, joining, links, notices
-from hub.shipments.bulk import Line, Shelf, Verdict
+from hub.shipments.bulk import Heard, Line, Shelf, Verdict
 from hub.shipments.found import Proposal
 from hub.staff import store as staff
 from hub.web.api import schemas as s
@@ -86,21 +86,31 @@ class BulkOut(s.Out):
     lines: list[BulkLineOut]
 
 
+def hear_bulk(call: Call) -> Heard:
+    """What the carriers say about the numbers; asked before the transaction."""
+    services = call.services
+    return Shelf(services.carriers, services.account_plugins).hear(_lines(call.body))
+
+
+def _lines(body: BulkBody) -> list[Line]:
+    return [Line(at, one.number, one.order_number, one.carrier) for at, one in enumerate(body.lines, 1)]
+
+
 def add_bulk(tx: Tx, call: Call) -> BulkOut:
     """Many numbers at once."""
     body: BulkBody = call.body
     services = call.services
-    shelf = Shelf(services.carriers, services.account_plugins)
-    lines = [Line(at, one.number, one.order_number, one.carrier) for at, one in enumerate(body.lines, 1)]
+    heard: Heard = call.said()
+    lines = _lines(body)
     default = body.carrier
     if default and default not in services.carriers:
         names = ", ".join(sorted(services.carriers)) or "none is configured"
         raise InputRejected("no such carrier account", [FieldProblem("carrier", f"accounts: {names}")])
     if body.dry_run:
-        looked = bulk.look(tx.conn, lines, shelf, tx.now, default)
+        looked = bulk.look(tx.conn, lines, heard, tx.now, default)
     else:
         actor = call.acting(required=False)
-        looked = bulk.add(tx, actor, lines, shelf, default=default, skip_problems=body.skip_problems)
+        looked = bulk.add(tx, actor, lines, heard, default=default, skip_problems=body.skip_problems)
     shown = [
         BulkLineOut(
             line=one.line.at,
@@ -301,7 +311,7 @@ def _link(order_id: int, secret: str) -> TrackLinkOut:
 OPERATIONS = (
     Operation(
         method="POST", path="/shipments/bulk", summary="Add many waybill numbers, or see what would happen",
-        tag="shipments", may=May.WORK, body=BulkBody, result=BulkOut, writes=add_bulk, errors=(409,),
+        tag="shipments", may=May.WORK, body=BulkBody, result=BulkOut, asks=hear_bulk, writes=add_bulk, errors=(409,),
     ),
     Operation(
         method="GET", path="/teams/{name}/customer-notices", summary="What customers are told about their parcels",
