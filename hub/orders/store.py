@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from hub.access.model import Role
+from hub.db.lookup import Lookup
 from hub.db.tables import (
     approval,
     counter,
@@ -147,6 +148,14 @@ def with_route(conn: Connection, order_id: int) -> tuple[OrderRow, Route]:
         raise NotFound(f"no order {order_id}")
     row = OrderRow._make(told[:-1])
     return row, _parsed(row.route, row.route_version, told[-1])
+
+
+_TOTALS = Lookup((orders.c.id, orders.c.total_minor, orders.c.currency), orders.c.id)
+
+
+def totals(conn: Connection, order_ids: Collection[int]) -> dict[int, tuple[int, str]]:
+    """What orders come to, with their currency."""
+    return {row[0]: (row[1], row[2]) for row in _TOTALS.run(conn, order_ids)}
 
 
 def newest_version(conn: Connection, name: str) -> int | None:

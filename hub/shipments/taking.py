@@ -22,9 +22,10 @@ from hub.db.tx import Tx
 from hub.kernel import text
 from hub.kernel.clock import DAY, MINUTE, Instant
 from hub.orders import service as orders
+from hub.orders import store as order_store
 from hub.outbox.put import put_code_notice
 from hub.sdk.tracking import FINAL, Facts, MoneyStatus, NotTracked, Problem, RelationKind, Status, Tracked
-from hub.shipments import codes, questions, store, telling
+from hub.shipments import codes, questions, store, sums, telling
 from hub.shipments.events import MONEY, STATUS, Announce, ShipmentChange, is_money_step, is_step, nobody
 from hub.shipments.model import (
     MONEY_SETTLED,
@@ -40,7 +41,7 @@ from hub.shipments.model import (
     unite,
     with_children,
 )
-from hub.shipments.planner import Hours, Phase, Watched, next_of, phase_of, retry_after
+from hub.shipments.planner import Hours, Phase, Watched, next_of, patience_of, phase_of, retry_after
 from hub.shipments.service import OUTBOUND, TRACKING, Pace, Results, ask_seller, new_row
 from hub.shipments.store import ShipmentRow
 
@@ -142,6 +143,7 @@ def take_in(
             t.raw_document: [d for key, d in taking.documents.items() if key not in kept],
         }
     )
+    _look_at_sums(taking)
     for row, question in taking.questions:
         ask_seller(tx, row, question)
     _follow(tx, [taking.written[i][1] for i in sorted(taking.fresh)], announce)
@@ -161,6 +163,22 @@ def _with_news(
         and row.id in results.tracked
         and (row.id, digests.get(row.id)) not in kept
     }
+
+
+def _look_at_sums(taking: _Taking) -> None:
+    """A sum that is new, and does not fit its order."""
+    told = [
+        now
+        for before, now in map(taking.written.__getitem__, sorted(taking.fresh))
+        if now.order_id is not None and now.cod_expected_minor not in {None, before.cod_expected_minor}
+    ]
+    if not told:
+        return
+    known = order_store.totals(taking.tx.conn, {row.order_id for row in told if row.order_id is not None})
+    for row in told:
+        total, currency = known.get(row.order_id or 0, (0, ""))
+        if currency == row.currency and sums.is_odd(row.cod_expected_minor, total):
+            taking.ask(row, questions.ODD_SUM)
 
 
 def announced(tx: Tx, row: ShipmentRow, announce: Announce) -> ShipmentRow:
@@ -216,7 +234,10 @@ def _unchanged(taking: _Taking, row: ShipmentRow) -> None:
     """
     tx = taking.tx
     status, money = Status(row.status), MoneyStatus(row.money_status)
-    watched = Watched(status, money, row.created_at, row.changed_at, row.happened_at or row.changed_at)
+    watched = Watched(
+        status, money, row.created_at, row.changed_at, row.happened_at or row.changed_at,
+        patience=patience_of(row.number),
+    )  # fmt: skip
     phase = phase_of(watched, tx.now)
     at = taking.next_poll(watched, phase)
     after = row._replace(phase=phase, next_poll_at=at, polled_at=tx.now, misses=0)
@@ -264,7 +285,10 @@ def _written(
     if status is Status.RETURNED and money in {MoneyStatus.EXPECTED, MoneyStatus.UNKNOWN}:
         money = MoneyStatus.NOT_COLLECTED
     changed_at = tx.now if news else row.changed_at
-    watched = Watched(status, money, row.created_at, changed_at, state.happened_at or changed_at)
+    watched = Watched(
+        status, money, row.created_at, changed_at, state.happened_at or changed_at,
+        patience=patience_of(row.number),
+    )  # fmt: skip
     phase = phase_of(watched, tx.now)
     problem, words = _problem_of(state)
     written = store.changed(
@@ -330,6 +354,7 @@ def _not_observed(taking: _Taking, row: ShipmentRow, problem: NotTracked) -> Non
         row.changed_at,
         row.happened_at,
         bad,
+        patience_of(row.number),
     )
     phase = phase_of(watched, tx.now)
     retry_at = tx.now + retry_after(misses, random.random(), taking.pace.speed)  # noqa: S311 - jitter
@@ -355,7 +380,9 @@ def _not_observed(taking: _Taking, row: ShipmentRow, problem: NotTracked) -> Non
 def _kind_of(row: ShipmentRow, problem: Problem, now: Instant) -> str:
     """A young number is often not known yet; one that is not known for days is mistyped, or never handed over."""
     unseen = problem is Problem.NOT_FOUND and row.changed_at is None
-    return NEVER_FOUND if unseen and now - row.created_at >= NOT_FOUND_FOR else problem
+    return (
+        NEVER_FOUND if unseen and now - row.created_at >= NOT_FOUND_FOR * patience_of(row.number) else problem
+    )
 
 
 def _keep_document(taking: _Taking, row: ShipmentRow, document: bytes, digest: str | None) -> None:

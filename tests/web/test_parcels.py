@@ -398,3 +398,18 @@ async def test_the_page_of_the_carrier_is_one_click_away_and_learns_nothing_of_o
     link = f'href="https://novaposhta.ua/tracking/?cargo_number={WAYBILL}" target="_blank" rel="noopener noreferrer"'
     for path in (f"/orders/{order.id}", f"/shipments/{shipment_id}"):
         assert link in (await person.get(path)).text
+
+
+async def test_n18_and_n22_the_customer_reads_our_words_and_the_number_that_takes_over(web_hub):
+    staff_id = web_hub.add("Olena")
+    order = order_of(web_hub, staff_id)
+    made = parcel_of(web_hub, order.id, status="in_transit", raw_text="Отправление в пути")
+    observed(web_hub, made, [("in_transit", "Отправление в пути", 9)])
+    leg = parcel_of(web_hub, order.id, "59000000000001", parent_id=made, relation="redirect")
+    person = await web_hub.signed_in(staff_id)
+    seller_page = (await person.get(f"/orders/{order.id}")).text
+    assert f'href="/shipments/{leg}"' in seller_page
+    shown = await person.submit(f"/orders/{order.id}", f"/orders/{order.id}/track-link")
+    page = await (await web_hub.browser()).get(shown.text.split('value="' + web_hub.url)[1].split('"')[0])
+    assert "goes on under the number 59000000000001" in page.words
+    assert "Отправление" not in page.text

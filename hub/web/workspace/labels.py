@@ -497,4 +497,5 @@ SENTENCES = (
     N_("%(number)s: this waybill was deleted, attach the new one if there is one"),
     N_("%(number)s: nothing new for 30 days, ask the carrier"),
     N_("%(number)s: ended two weeks ago without its money, ask the carrier"),
+    N_("%(number)s: the carrier's cash on delivery does not fit the order at all, compare the sums"),
 )
