@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
+from hub.access import store as access
 from hub.access.model import Role, system
 from hub.contacts.model import PHONE, IdentityKey, Person
 from hub.db.tables import found_waybill, observation, shipment, unknown_code
@@ -413,3 +414,48 @@ async def test_n18_and_n22_the_customer_reads_our_words_and_the_number_that_take
     page = await (await web_hub.browser()).get(shown.text.split('value="' + web_hub.url)[1].split('"')[0])
     assert "goes on under the number 59000000000001" in page.words
     assert "Отправление" not in page.text
+
+
+async def test_rules_codes_and_detaching_by_the_api(web_hub):
+    staff_id = web_hub.add("Boss", Role.ADMIN)
+    _, token = web_hub.hub.db.write_now(lambda tx: access.add_token(tx, "test", Role.ADMIN, staff_id))
+    headers = {"Authorization": f"Bearer {token}"}
+    client = (await web_hub.browser()).client
+
+    async def call(method: str, path: str, body: Any = None) -> Any:
+        async with client.request(method, f"/api/v1{path}", json=body, headers=headers) as answer:
+            return answer.status, await answer.json()
+
+    row = {"code": "80", "plugin": "nova_poshta", "example": "Новий", "count": 2, "first_seen_at": 1}
+    web_hub.hub.db.write_now(lambda tx: tx.execute(insert(unknown_code).values(**row)))
+    status, found = await call("GET", "/unknown-codes?limit=1")
+    assert (status, found["next_cursor"]) == (200, None)
+    assert found["items"][0]["table_line"].startswith('"80": Status.UNKNOWN,  # Новий')
+    named = {"plugin": "nova_poshta", "code": "80"}
+    assert (await call("POST", "/unknown-codes/listed", named))[0] == 200
+    assert (await call("POST", "/unknown-codes/listed", named))[0] == 404
+    assert (await call("GET", "/unknown-codes?cursor=x"))[0] == 422
+
+    _, route = await call("GET", "/routes/parcel")
+    assert route["rules"][0] == {
+        "parcel": ["delivered"],
+        "money": ["paid_out"],
+        "payment": ["cod"],
+        "stage": "paid",
+    }
+    kept = {name: route[name] for name in ("title", "fields", "stages", "moves")}
+    status, told = await call(
+        "PUT", "/routes/parcel", {**kept, "rules": [{"parcel": ["lost"], "stage": "paid"}]}
+    )
+    assert (status, told["errors"][0]["path"]) == (422, "rules.0")
+    assert (await call("PUT", "/routes/parcel", kept))[1]["version"] == 1
+    status, told = await call(
+        "PUT", "/routes/parcel", {**kept, "rules": [{"money": ["collected"], "stage": "paid"}]}
+    )
+    assert (status, told["version"], len(told["rules"])) == (200, 2, 1)
+    _, stages = await call("GET", "/stages")
+    assert {one["key"]: len(one["follows"]) for one in stages["items"]}["paid"] == 1
+
+    shipment_id = parcel_of(web_hub, order_of(web_hub, staff_id).id)
+    assert (await call("POST", f"/shipments/{shipment_id}/detach", {}))[1]["order_id"] is None
+    assert (await call("POST", f"/shipments/{shipment_id}/detach", {}))[0] == 409
