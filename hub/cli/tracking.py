@@ -182,10 +182,12 @@ async def _ask(found: Proposal, number: str) -> dict[str, Any]:
     from hub.sdk.errors import PluginError  # noqa: PLC0415
     from hub.sdk.tracking import TrackingNumber  # noqa: PLC0415
     from hub.shipments.model import merge, seen_of  # noqa: PLC0415
+    from hub.shipments.pages import page_of  # noqa: PLC0415
 
     carrier = found.carrier
     written = found.seen.number or number
     result: dict[str, Any] = {"carrier": found.name, "number": written, "status": "unknown", "problem": None}
+    result["page"] = page_of(carrier.capabilities.tracking_page, written) or None
     if found.seen.warning:
         result["warning"] = found.seen.warning
     try:
@@ -228,8 +230,9 @@ def _words(result: dict[str, Any]) -> str:
     parts = [f"{result['carrier']} {result['number']}: {result['problem'] or result['status']}"]
     if "warning" in result:
         parts.append(f"  {result['warning']}")
+    page = [f"  the carrier's page: {result['page']}"] if result["page"] else []
     if result["problem"]:
-        return "\n".join(parts)
+        return "\n".join([*parts, *page])
     if result["raw_text"]:
         parts.append(f"  {result['raw_text']} (code {result['raw_code']})")
     if result["place"]:
@@ -238,6 +241,7 @@ def _words(result: dict[str, Any]) -> str:
         parts.append(f"  since: {result['status_at']}")
     if result["money_status"] != "none":
         parts.append(f"  cash on delivery: {result['money_status']}")
+    parts += page
     if len(result["events"]) > 1:
         parts += ["", *map(_line, result["events"])]
     return "\n".join(parts)

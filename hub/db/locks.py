@@ -2,17 +2,22 @@
 
 Whatever changes eligibility, load or credit locks its team's head row before it looks at anything: on
 PostgreSQL a look-up in the lock's own statement would read the state from before the wait.
+
+Who takes in what a carrier said learns only from the parcels, which come last, that an order moves or that a
+question is dealt to a team. Such a transaction stops at the lock that is out of turn (`Tx.in_turn`), and the
+writer runs it again with what it needs locked first: seldom, so nobody waits for a team that is not needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, text
 
+from hub.db.lookup import Lookup
 from hub.db.prepared import Prepared
-from hub.db.tables import ledger_head, team
+from hub.db.tables import ledger_head, orders, team
 from hub.db.tx import Tx
 
 
@@ -84,10 +89,30 @@ def lock_teams(tx: Tx, team_ids: Iterable[int]) -> dict[int, HeadRow]:
 
 def ask_teams(tx: Tx, team_ids: Iterable[int]) -> list[Any]:
     """Lock them as the first statements of a block of `Tx.pipelined`; what follows in it is read after the lock."""
-    return [_LOCK.run(tx.conn, team=team_id) for team_id in sorted(set(team_ids))]
+    wanted = sorted(set(team_ids))
+    tx.in_turn("team", wanted)
+    tx.locked("team", wanted)
+    return [_LOCK.run(tx.conn, team=team_id) for team_id in wanted]
 
 
 def heads_of(asked: Iterable[Any]) -> dict[int, HeadRow]:
     """The rows that `ask_teams` has locked, when its block is over."""
     rows = [cursor.fetchone() for cursor in asked]
     return {row[0]: HeadRow._make(row) for row in rows if row is not None}
+
+
+_ORDERS = Lookup((orders.c.id,), orders.c.id, locks=True)
+
+
+def lock_orders(tx: Tx, order_ids: Collection[int]) -> None:
+    """Nobody else changes these orders until the transaction ends; ascending, after teams and before parcels."""
+    tx.in_turn("order", order_ids)
+    tx.locked("order", order_ids)
+    if tx.conn.dialect.name == "postgresql":
+        _ORDERS.run(tx.conn, order_ids)
+
+
+def lock_first(tx: Tx, first: Mapping[str, Collection[int]]) -> None:
+    """What a transaction that was out of turn needs, in order."""
+    lock_teams(tx, first.get("team", ()))
+    lock_orders(tx, first.get("order", ()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -20,6 +20,18 @@ def _here(wait: Wait) -> object:
     return wait()
 
 
+TURNS = ("team", "order", "shipment")
+"""Of the one lock order (docs/architecture.md), the kinds that a use case may learn about too late."""
+
+
+class OutOfTurn(Exception):
+    """A transaction needs a lock that comes before one that it has: it runs again with all of these taken first."""
+
+    def __init__(self, first: Mapping[str, Collection[int]]) -> None:
+        super().__init__(", ".join(first))
+        self.first = first
+
+
 class Tx:
     """One transaction of the writer.
 
@@ -28,7 +40,7 @@ class Tx:
     nothing that anybody waits for sets `quiet`: then no open page and no other process is woken by it.
     """
 
-    __slots__ = ("_ids", "_waiting", "conn", "correlation_id", "ending", "now", "quiet")
+    __slots__ = ("_held", "_ids", "_waiting", "conn", "correlation_id", "ending", "now", "quiet")
 
     def __init__(
         self, conn: Connection, ids: IdSource, now: Instant, waiting: Callable[[Wait], object] = _here
@@ -40,7 +52,28 @@ class Tx:
         self.quiet = False
         self.ending: list[Callable[[], object]] = []
         self._ids = ids
+        self._held: dict[str, set[int]] = {}
         self.correlation_id = ids.next()
+
+    def in_turn(self, kind: str, ids: Collection[int]) -> None:
+        """Raise OutOfTurn where something is locked already that comes after these: a later kind, a higher id.
+
+        An SQLite file has one writer at a time: there nobody waits for anybody.
+        """
+        if not self._held:
+            return
+        held = self._held.get(kind, set())
+        missing = set(ids) - held
+        if not missing or self.conn.dialect.name == "sqlite":
+            return
+        later = any(one in self._held for one in TURNS[TURNS.index(kind) + 1 :])
+        if later or (held and min(missing) < max(held)):
+            raise OutOfTurn({**self._held, kind: held | missing})
+
+    def locked(self, kind: str, ids: Collection[int]) -> None:
+        """These are locked until the end."""
+        if ids:
+            self._held.setdefault(kind, set()).update(ids)
 
     def new_id(self) -> int:
         """A fresh id."""

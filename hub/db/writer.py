@@ -22,7 +22,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,8 +34,9 @@ from sqlalchemy.engine import Connection
 
 from hub.db.engine import sqlite_file
 from hub.db.errors import Fault, classify, describe
+from hub.db.locks import lock_first
 from hub.db.turn import Turn
-from hub.db.tx import Tx
+from hub.db.tx import TURNS, OutOfTurn, Tx
 from hub.kernel.clock import Clock
 from hub.kernel.errors import HubError, Unavailable
 from hub.kernel.ids import IdSource
@@ -389,18 +390,22 @@ class Writer:
         ]
 
     def _with_retries(self, run: Callable[[Tx], Any]) -> Any:
-        for attempt in range(RETRIES + 1):
+        first: Mapping[str, Collection[int]] = {}
+        attempt = 0
+        while True:
             try:
-                return self._transaction(run)
+                return self._transaction(run, first)
             except (HubError, CommitLost):
                 raise
+            except OutOfTurn as late:  # no failed try: each time it knows more
+                first = {kind: {*first.get(kind, ()), *late.first.get(kind, ())} for kind in TURNS}
             except Exception as error:
                 if classify(error) is not Fault.CONFLICT or attempt == RETRIES:
                     raise
-                time.sleep(random.uniform(0.002, 0.02) * (attempt + 1))  # noqa: S311 - jitter, no secret
-        raise AssertionError("unreachable")
+                attempt += 1
+                time.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter, no secret
 
-    def _transaction(self, run: Callable[[Tx], Any]) -> Any:
+    def _transaction(self, run: Callable[[Tx], Any], first: Mapping[str, Collection[int]]) -> Any:
         """One transaction on the driver's own connection: SQLAlchemy's begin and commit cost 0.6 ms each."""
         connection = self._connected()
         driver: Any = connection.connection.driver_connection
@@ -409,6 +414,8 @@ class Writer:
                 with self._turn:
                     driver.execute("BEGIN IMMEDIATE")
             tx = Tx(connection, self.ids, self._clock.now(), self.committing)
+            if first:
+                lock_first(tx, first)
             result = run(tx)
             self._driver_commit(connection, driver, tx.ending)
         except BaseException as error:

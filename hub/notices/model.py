@@ -72,6 +72,7 @@ KINDS = {
     "account_silent": Group.ALARMS,
     "account_notice": Group.ALARMS,
     "undelivered": Group.ALARMS,
+    "unknown_code": Group.ALARMS,
     "digest": Group.DIGEST,
 }
 

@@ -163,6 +163,13 @@ def _one(conn: Connection, speech: Speech, row: NoticeRow, known: _Known) -> Tol
         lanes = ", ".join(lane_title(speech, lane) for lane in body.get("lanes", ()))
         title = speech.t(N_("Something could not be delivered: %(lanes)s"), lanes=lanes)
         return Told(title=title, path="/undelivered", **usual)
+    if row.kind == "unknown_code":
+        title = speech.t(
+            N_("A carrier's code that no table lists: %(plugin)s %(code)s"), plugin=body.get("plugin", "?"),
+            code=body.get("code", "?"),
+        )  # fmt: skip
+        line = str(body.get("line") or "")
+        return Told(title=title, details=(line,) if line else (), path="/unknown-codes", **usual)
     if row.kind == "digest":
         return Told(title=speech.t(N_("The morning")), details=digest_lines(speech, body), path="/", **usual)
     if body.get("order_id"):

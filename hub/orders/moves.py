@@ -31,8 +31,10 @@ from hub.orders.actions import Action, Do
 from hub.orders.approval import AFTER, ApprovalRow, ApprovalState, Verdict, not_asked, still_needed
 from hub.orders.journal import entry_of
 from hub.orders.model import OrderRow
+from hub.orders.rules import choose, standing_of
 from hub.orders.stages import Facts, Route, Stage
 from hub.outbox.put import put_order_notice
+from hub.sdk.tracking import MoneyStatus, Status
 from hub.tasks import store as tasks
 
 _MOVED = "stage"
@@ -192,8 +194,28 @@ def follow(tx: Tx, actor: Actor, order_id: int, stage: str, why: dict[str, objec
 
     A parcel carries no order past an approval or past what has to be filled in.
     """
-    row = store.get(tx.conn, order_id)
-    route = store.load_route(tx.conn, row.route, row.route_version)
+    row, route = store.with_route(tx.conn, order_id)
+    return _followed(tx, actor, row, route, stage, why)
+
+
+def follow_parcels(
+    tx: Tx, actor: Actor, order_id: int, parcels: Sequence[tuple[str, str, str]]
+) -> OrderRow | None:
+    """The order goes where the rules of its route say. `parcels`: (number, status, money status) of each."""
+    standing = standing_of([(Status(status), MoneyStatus(money)) for _, status, money in parcels])
+    if standing is None:
+        return None
+    row, route = store.with_route(tx.conn, order_id)
+    rule = choose(route.rules, standing, row.payment)
+    if rule is None:
+        return None
+    why: dict[str, object] = {"rule": rule.line(), "parcels": [list(one) for one in parcels]}
+    return _followed(tx, actor, row, route, rule.stage, why)
+
+
+def _followed(
+    tx: Tx, actor: Actor, row: OrderRow, route: Route, stage: str, why: dict[str, object]
+) -> OrderRow | None:
     here, there = route.stages[row.stage], route.stages.get(stage)
     if there is None or here.kind != "open" or not route.is_ahead(stage, row.stage):
         return None

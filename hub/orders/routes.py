@@ -1,18 +1,21 @@
 """The routes that a new hub begins with, and what a route must be to be kept. Pure.
 
 A route is refused, every fault named with its path, unless people can walk it: one start (its first stage),
-every stage reachable from it, every open stage with a way to an end, no move to a stage that is not there.
+every stage reachable from it, every open stage with a way to an end, no move to a stage that is not there. Its
+rules (`hub.orders.rules`) lead to stages that are there, never to a cancelled one, and each of them can decide.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from hub.kernel.errors import FieldProblem, InputRejected
+from hub.orders import rules
 from hub.orders.actions import of_body
+from hub.orders.rules import MAX_RULES, Rule
 from hub.orders.stages import PARCEL, Check, Route, parse
 
 CONTRACT_SALE, SERVICE = "contract_sale", "service"
@@ -65,7 +68,16 @@ def _parcel() -> dict[str, Any]:
         moves[stage].append("cancelled" if at < main.index("shipped") else "returned")
     moves |= {"closed": ["returned"], "cancelled": ["new"], "returned": ["closed"]}
     stages = [_stage(key) for key in (*main, "cancelled", "returned")]
-    return {"title": _titled("Parcel", "Посилка"), "stages": stages, "moves": moves}
+    return {
+        "title": _titled("Parcel", "Посилка"),
+        "stages": stages,
+        "moves": moves,
+        "rules": _bodies(rules.PARCEL_RULES),
+    }
+
+
+def _bodies(some: Iterable[Rule]) -> list[dict[str, Any]]:
+    return [rule.body() for rule in some]
 
 
 def _contract_sale() -> dict[str, Any]:
@@ -90,11 +102,12 @@ def _contract_sale() -> dict[str, Any]:
         ],
         "stages": [_stage(key, **more.get(key, {})) for key in (*main, "cancelled", "returned")],
         "moves": moves,
+        "rules": _bodies(rules.CONTRACT_RULES),
     }
 
 
 def _service() -> dict[str, Any]:
-    """No parcel: work that is done and paid for."""
+    """No parcel: work that is done and paid for. Papers may be sent, and the money come with them."""
     main = ("new", "agreed", "in_work", "done", "paid", "closed")
     moves: dict[str, list[str]] = {}
     for at, stage in enumerate(main):
@@ -104,7 +117,12 @@ def _service() -> dict[str, Any]:
     moves["new"].append("cancelled")
     moves["cancelled"] = ["new"]
     stages = [_stage(key) for key in (*main, "cancelled")]
-    return {"title": _titled("Service", "Послуга"), "stages": stages, "moves": moves}
+    return {
+        "title": _titled("Service", "Послуга"),
+        "stages": stages,
+        "moves": moves,
+        "rules": _bodies(rules.SERVICE_RULES),
+    }
 
 
 def seeds() -> dict[str, str]:
@@ -124,7 +142,7 @@ def as_text(body: Mapping[str, Any]) -> str:
 
 
 def body_of(route: Route) -> dict[str, Any]:
-    """A route as data: what `check_body` takes; what is empty is left out."""
+    """A route as data: what `check_body` takes; what is empty is left out, and rules that lead nowhere are."""
     stages = []
     for stage in route.stages.values():
         told: dict[str, Any] = {"key": stage.key, "title": dict(stage.title), "kind": stage.kind}
@@ -136,7 +154,18 @@ def body_of(route: Route) -> dict[str, Any]:
         stages.append(told)
     fields = [{"key": key, "title": dict(title)} for key, title in route.fields.items()]
     moves = {key: list(targets) for key, targets in route.moves.items()}
-    return {"title": dict(route.title), "fields": fields, "stages": stages, "moves": moves}
+    return {
+        "title": dict(route.title),
+        "fields": fields,
+        "stages": stages,
+        "moves": moves,
+        "rules": rules_that_lead(route.rules, route.stages),
+    }
+
+
+def rules_that_lead(some: Iterable[Rule], stages: Container[str]) -> list[dict[str, Any]]:
+    """Rules as data, those whose stage is there."""
+    return _bodies(rule for rule in some if rule.stage in stages)
 
 
 # --- what a route must be ----------------------------------------------------------------------------------
@@ -148,7 +177,7 @@ def check_body(name: str, body: Mapping[str, Any]) -> Route:
     problems += [*_shape(body)]
     if not problems:
         route = parse(name, 0, as_text(body))
-        problems += [*_names(route, body["stages"]), *_walk(route)]
+        problems += [*_names(route, body["stages"]), *_walk(route), *_followed(route)]
     if problems:
         raise InputRejected("this route cannot be kept", problems)
     return route
@@ -167,6 +196,14 @@ def _shape(body: Mapping[str, Any]) -> Iterable[FieldProblem]:
     for at, one in enumerate(body.get("fields", ())):
         if not KEY.fullmatch(one.get("key", "")):
             yield FieldProblem(f"fields.{at}.key", _WRONG_KEY)
+    told: Sequence[Mapping[str, Any]] = body.get("rules") or ()
+    if len(told) > MAX_RULES:
+        yield FieldProblem("rules", f"a route has at most {MAX_RULES} rules")
+    for at, rule in enumerate(told):
+        try:
+            rules.of_body(rule)
+        except ValueError as error:
+            yield FieldProblem(f"rules.{at}", str(error))
 
 
 def _stage_shape(where: str, stage: Mapping[str, Any]) -> Iterable[FieldProblem]:
@@ -234,6 +271,23 @@ def _walk(route: Route) -> Iterable[FieldProblem]:
             yield FieldProblem(f"stages.{at}", f"no way leads from {key} to an end")
 
 
+def _followed(route: Route) -> Iterable[FieldProblem]:
+    """Every rule leads somewhere, and has a chance to decide."""
+    for at, rule in enumerate(route.rules):
+        stage = route.stages.get(rule.stage)
+        if stage is None:
+            yield FieldProblem(f"rules.{at}", f"there is no stage {rule.stage}")
+        elif stage.kind == "lost":
+            yield FieldProblem(f"rules.{at}", f"a rule cancels no order: {rule.stage} is for people")
+        elif stage.place == 0:
+            yield FieldProblem(f"rules.{at}", f"an order begins at {rule.stage}: a rule moves forward")
+        before = next((n for n, other in enumerate(route.rules[:at], 1) if other.covers(rule)), None)
+        if before is not None:
+            yield FieldProblem(
+                f"rules.{at}", f"this rule never decides: rule {before} holds whenever it does"
+            )
+
+
 def _reach(start: Iterable[str], moves: Mapping[str, Sequence[str]]) -> set[str]:
     seen: set[str] = set()
     todo = list(start)
@@ -263,4 +317,6 @@ def differences(seed: Route, present: Route) -> list[str]:
             found.append(f"stage {key} differs in {', '.join(changed)}")
     if seed.fields != present.fields:
         found.append("fields differ")
+    if present.rules is not rules.BEFORE and tuple(seed.rules) != tuple(present.rules):
+        found.append("rules differ")
     return found

@@ -13,7 +13,8 @@ from hub.db.tx import Tx
 from hub.kernel.errors import FieldProblem, InputRejected, RuleSaysNo, VersionConflict
 from hub.orders import store, templates
 from hub.orders.actions import Do
-from hub.orders.routes import as_text, body_of, check_body
+from hub.orders.routes import as_text, body_of, check_body, rules_that_lead
+from hub.orders.rules import BEFORE
 from hub.orders.stages import Route
 from hub.requests.service import note
 
@@ -23,12 +24,17 @@ def edit_route(
 ) -> Route:
     """Keep a new version of a route, or a new route. Running orders stay with the version they began with.
 
-    `expected_version` is the version that was edited. Raises InputRejected naming every fault.
+    `expected_version` is the version that was edited. A body without `rules` (None) keeps those of the version
+    before as far as their stages are still there. Raises InputRejected naming every fault.
     """
     actor.require(May.LEAD)
     present = store.newest_version(tx.conn, name) or 0
     if expected_version is not None and expected_version != present:
         raise VersionConflict(f"route {name} was changed by somebody else", version=present)
+    if body.get("rules") is None:
+        before = store.load_route(tx.conn, name, present).rules if present else BEFORE
+        keys = {str(stage.get("key")) for stage in body.get("stages", ())}
+        body = {**body, "rules": rules_that_lead(before, keys)}
     route = check_body(name, body)
     known = {one.name for one in store.templates(tx.conn)}
     problems = [

@@ -7,6 +7,8 @@ leaves the registry for the archive), back (returned).
 An order enters a stage when the move is one of the route's, every field and check of the stage holds, and
 every approval of the stage was given. A stage with `asks_for` is where an order waits for the approvals of
 the stage named there: they are asked for as it enters, and the order moves on by itself when all agree.
+
+How an order follows its parcels is data of the route too: `hub.orders.rules`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hub.kernel.errors import FieldProblem, TransitionRefused
+from hub.orders import rules
 from hub.orders.actions import Action, of_body
+from hub.orders.rules import Rule
 
 PARCEL = "parcel"
 
@@ -93,7 +97,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One version of a route. `fields`: what it asks for beyond an order's columns, with titles."""
+    """One version of a route.
+
+    fields  what it asks for beyond an order's columns, with titles
+    rules   when its orders follow their parcels; they may name a stage that an old version does not have
+    """
 
     name: str
     version: int
@@ -101,6 +109,7 @@ class Route:
     moves: Mapping[str, tuple[str, ...]]
     title: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    rules: Sequence[Rule] = rules.BEFORE
 
     @property
     def first(self) -> str:
@@ -163,4 +172,6 @@ def parse(name: str, version: int, body: str) -> Route:
     }
     fields = {one["key"]: one["title"] for one in found.get("fields", ())}
     moves = {key: tuple(targets) for key, targets in found["moves"].items()}
-    return Route(name, version, stages, moves, found.get("title", {}), fields)
+    told = found.get("rules")
+    followed = rules.BEFORE if told is None else tuple(rules.of_body(one) for one in told)
+    return Route(name, version, stages, moves, found.get("title", {}), fields, followed)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from hub.access.model import Role
-from hub.db.lookup import any_of
+from hub.db.lookup import Lookup, any_of
 from hub.db.tables import (
     approval,
     counter,
@@ -96,6 +97,7 @@ def add_lines(tx: Tx, line_rows: Sequence[LineRow]) -> None:
 
 def save(tx: Tx, row: OrderRow, entry: EntryRow, **values: Any) -> OrderRow:
     """Change an order together with the journal entry that says so; its version rises."""
+    tx.in_turn("order", [row.id])
     tx.insert({order_journal: [entry]})
     changed = row._replace(
         updated_at=tx.now,
@@ -131,7 +133,29 @@ def load_route(conn: Connection, name: str, version: int) -> Route:
     body = conn.execute(query).scalar_one_or_none()
     if body is None:
         raise NotFound(f"no route {name} version {version}")
-    return parse(name, version, body)
+    return _parsed(name, version, body)
+
+
+_parsed = lru_cache(maxsize=64)(parse)  # a version never changes, and the text is a part of the key
+
+
+def with_route(conn: Connection, order_id: int) -> tuple[OrderRow, Route]:
+    """One order and the version of the route that it goes. Raises NotFound."""
+    same = (route.c.name == orders.c.route) & (route.c.version == orders.c.route_version)
+    found = conn.execute(select(*orders.c, route.c.body).join(route, same).where(orders.c.id == order_id))
+    told = found.one_or_none()
+    if told is None:
+        raise NotFound(f"no order {order_id}")
+    row = OrderRow._make(told[:-1])
+    return row, _parsed(row.route, row.route_version, told[-1])
+
+
+_TOTALS = Lookup((orders.c.id, orders.c.total_minor, orders.c.currency), orders.c.id)
+
+
+def totals(conn: Connection, order_ids: Collection[int]) -> dict[int, tuple[int, str]]:
+    """What orders come to, with their currency."""
+    return {row[0]: (row[1], row[2]) for row in _TOTALS.run(conn, order_ids)}
 
 
 def newest_version(conn: Connection, name: str) -> int | None:

@@ -35,6 +35,8 @@ class CarrierCapabilities:
     lists_changes        `changes` lists what changed: cheaper than asking number by number; since SDK 1.1
     lists_documents      the account's own waybills can be listed (`documents`); since SDK 1.1
     lists_transfers      money transfers to the shipper can be listed (`transfers`); since SDK 1.1
+    tracking_page        address of the carrier's own page of a parcel, {number} in the place of the number, which the
+                         hub escapes; without {number} people type it there; "" = none known; since SDK 1.2
     creates_waybills, prints_labels, quotes_prices, has_directories   reserved: no hub calls them yet
     """
 
@@ -48,6 +50,7 @@ class CarrierCapabilities:
     lists_changes: bool = False
     lists_documents: bool = False
     lists_transfers: bool = False
+    tracking_page: str = ""
     creates_waybills: bool = False
     prints_labels: bool = False
     quotes_prices: bool = False

@@ -2,7 +2,8 @@
 
 A line is a number; or an order and a number; or `order;carrier;number`. Nothing is written before every line
 was looked at, and then all that can be added is added in one transaction, or nothing. Reading is pure; `look`
-asks the database for all lines together.
+asks the database for all lines together; what plugins say about the numbers was heard before (`Shelf.hear`), so
+that no plugin's code runs while anything is locked.
 
     ready     is added
     warning   is added, and somebody should look: a check digit does not fit
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -22,13 +24,14 @@ from sqlalchemy.engine import Connection
 
 from hub.access.model import Actor, May
 from hub.contacts import store as contacts
+from hub.db.locks import lock_orders
 from hub.db.tables import orders, shipment
 from hub.db.tx import Tx
 from hub.kernel import sheets, text
 from hub.kernel.errors import FieldProblem, InputRejected
 from hub.orders import store as order_store
 from hub.sdk.carrier import Carrier
-from hub.sdk.tracking import Likeness
+from hub.sdk.tracking import Likeness, Recognition
 from hub.shipments import found, joining
 from hub.shipments.finding import FoundRow
 from hub.shipments.service import USED_AGAIN_AFTER, check_number
@@ -94,13 +97,33 @@ class Shelf:
     plugins: Mapping[str, str]
     titles: Mapping[str, str] = field(default_factory=dict)
 
+    def hear(self, lines: Sequence[Line]) -> Heard:
+        """Ask every carrier about every number, before anything is locked: plugins may be slow. In a thread."""
+        texts = {text for line in lines for text in _readings(line)}
+        told = {
+            (account, text): carrier.looks_like(text)
+            for account, carrier in self.carriers.items()
+            for text in texts
+        }
+        return Heard(tuple(self.carriers), dict(self.plugins), self.titles, told)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A shelf with what its carriers said about some lines; no plugin is called any more."""
+
+    accounts: Sequence[str]
+    plugins: Mapping[str, str]
+    titles: Mapping[str, str]
+    told: Mapping[tuple[str, str], Recognition]
+
     def account_of(self, typed: str) -> list[str]:
         """Accounts that a person may mean: by name, by plugin, by title."""
         wanted = typed.strip().casefold()
         for names in (
-            {a: a for a in self.carriers},
-            {a: self.titles.get(a, "") for a in self.carriers},
-            {a: self.plugins.get(a, "") for a in self.carriers},
+            {a: a for a in self.accounts},
+            {a: self.titles.get(a, "") for a in self.accounts},
+            {a: self.plugins.get(a, "") for a in self.accounts},
         ):
             hit = [account for account, name in names.items() if name.casefold() == wanted]
             if hit:
@@ -109,8 +132,19 @@ class Shelf:
 
     def likely(self, number: str) -> dict[str, Likeness]:
         """Whose number it looks like."""
-        told = {account: carrier.looks_like(number).likeness for account, carrier in self.carriers.items()}
-        return {account: likeness for account, likeness in told.items() if likeness is not Likeness.NO}
+        found = {account: self.told[account, number].likeness for account in self.accounts}
+        return {account: likeness for account, likeness in found.items() if likeness is not Likeness.NO}
+
+
+def _readings(line: Line) -> set[str]:
+    """Everything that this line's number may be read as, raw and as it would be kept: what `look` may ask for."""
+    words = line.number.split()
+    raw = {line.number, "".join(words), "".join(words[1:])} if len(words) > 1 else {line.number}
+    kept = set()
+    for text_ in raw:
+        with suppress(InputRejected):
+            kept.add(check_number(text_))
+    return raw | kept
 
 
 # --- reading -----------------------------------------------------------------------------------------------
@@ -166,14 +200,14 @@ def _bounded(lines: list[Line]) -> list[Line]:
     return lines
 
 
-def split(line: Line, is_order: Callable[[str], bool], shelf: Shelf) -> Line:
+def split(line: Line, is_order: Callable[[str], bool], heard: Heard) -> Line:
     """A line without separators: is its first word an order, or part of a number written in groups?"""
     words = line.number.split()
     if line.order or len(words) < 2:
         return line
     first, rest = words[0], "".join(words[1:])
     marked = first.startswith(("#", "№")) and len(first) > 1
-    if marked or (is_order(first) and shelf.likely(rest)) or not shelf.likely("".join(words)):
+    if marked or (is_order(first) and heard.likely(rest)) or not heard.likely("".join(words)):
         return Line(line.at, rest, first, line.carrier)
     return Line(line.at, "".join(words), "", line.carrier)
 
@@ -181,12 +215,12 @@ def split(line: Line, is_order: Callable[[str], bool], shelf: Shelf) -> Line:
 # --- looking -----------------------------------------------------------------------------------------------
 
 
-def look(conn: Connection, lines: Sequence[Line], shelf: Shelf, now: int, default: str = "") -> list[Looked]:
+def look(conn: Connection, lines: Sequence[Line], heard: Heard, now: int, default: str = "") -> list[Looked]:
     """What happens to each line. `default`: the account of numbers that do not tell whose they are."""
     named = {word for line in lines for word in (line.order, *line.number.split()[:1]) if word}
     known = _orders(conn, {_bare(word) for word in named})
-    parted = [split(line, lambda word: _bare(word) in known, shelf) for line in lines]
-    placed = [_placed(line, shelf, default) for line in parted]
+    parted = [split(line, lambda word: _bare(word) in known, heard) for line in lines]
+    placed = [_placed(line, heard, default) for line in parted]
     numbers = sorted({one.number for one in placed if one.number})
     owners = _owners(conn, numbers, now)
     proposals: dict[tuple[str, str], FoundRow] = {}
@@ -209,7 +243,7 @@ def _bare(order: str) -> str:
     return order.lstrip("#№ ").strip()
 
 
-def _placed(line: Line, shelf: Shelf, default: str) -> Looked:
+def _placed(line: Line, heard: Heard, default: str) -> Looked:
     """Whose number it is, and as its carrier writes it."""
 
     def wrong(message: str) -> Looked:
@@ -222,12 +256,12 @@ def _placed(line: Line, shelf: Shelf, default: str) -> Looked:
     except InputRejected:
         return wrong("this is no waybill number: 4 to 40 Latin letters and digits")
     if line.carrier:
-        accounts = shelf.account_of(line.carrier)
+        accounts = heard.account_of(line.carrier)
         if len(accounts) != 1:
-            names = ", ".join(sorted(accounts or shelf.carriers)) or "none is configured"
+            names = ", ".join(sorted(accounts or heard.accounts)) or "none is configured"
             return wrong(f"which carrier? accounts: {names}")
     else:
-        likely = shelf.likely(number)
+        likely = heard.likely(number)
         sure = [a for a, likeness in likely.items() if likeness is Likeness.SURE]
         accounts = sure or list(likely)
         if default and (default in accounts or not accounts):
@@ -235,7 +269,7 @@ def _placed(line: Line, shelf: Shelf, default: str) -> Looked:
         if len(accounts) != 1:
             names = ", ".join(sorted(accounts)) or "no carrier's"
             return wrong(f"whose number is it? it looks like: {names}. Name the carrier")
-    recognised = shelf.carriers[accounts[0]].looks_like(number)
+    recognised = heard.told[accounts[0], number]
     written = recognised.number if recognised.likeness is not Likeness.NO and recognised.number else number
     warning = recognised.warning
     if recognised.likeness is Likeness.NO:
@@ -331,25 +365,26 @@ def add(
     tx: Tx,
     actor: Actor,
     lines: Sequence[Line],
-    shelf: Shelf,
+    heard: Heard,
     *,
     default: str = "",
     skip_problems: bool = False,
 ) -> list[Looked]:
     """Look again, in the transaction, and add all that can be added. Raises InputRejected naming every problem."""
     actor.require(May.WORK)
-    looked = look(tx.conn, lines, shelf, tx.now, default)
+    looked = look(tx.conn, lines, heard, tx.now, default)
     problems = [one for one in looked if one.verdict is Verdict.PROBLEM]
     if problems and not skip_problems:
         raise InputRejected(
             "some lines cannot be added",
             [FieldProblem(f"lines.{one.line.at}", one.message) for one in problems],
         )
+    lock_orders(tx, {one.order_id for one in looked if one.is_added and one.order_id is not None})
     phones: dict[int, str | None] = {}
     for one in looked:
         if not one.is_added:
             continue
-        plugin = shelf.plugins[one.account]
+        plugin = heard.plugins[one.account]
         if one.order_id is None:
             joining.follow_loose(tx, actor, one.account, plugin, one.number)
             continue

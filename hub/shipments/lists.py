@@ -170,8 +170,12 @@ class Lists:
 
     def _took(self, tx: Tx, taken: _Taken) -> Position | None:
         """Write one page. None: it failed, or the list is another process's by now, which reads it itself."""
+        kept = self._kept(tx, taken)
+        self._calls.ended(tx, taken.mine.account, taken.token, taken.error)  # the budget is locked last
+        return kept
+
+    def _kept(self, tx: Tx, taken: _Taken) -> Position | None:
         mine, error, page = taken.mine, taken.error, taken.page
-        self._calls.ended(tx, mine.account, taken.token, error)
         if page is None:
             assert error is not None
             wait = NOT_OFFERED if isinstance(error, PermanentFailure) else AGAIN_AFTER_FAILURE

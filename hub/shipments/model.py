@@ -259,40 +259,6 @@ def with_children(own: Status, children: Iterable[tuple[RelationKind, Status]]) 
     return status
 
 
-_STAGE = {
-    Status.ACCEPTED: "shipped",
-    Status.IN_TRANSIT: "shipped",
-    Status.EXCEPTION: "shipped",
-    Status.OUT_FOR_DELIVERY: "arrived",
-    Status.DELIVERY_ATTEMPTED: "arrived",
-    Status.ARRIVED: "arrived",
-    Status.REFUSED: "arrived",
-    Status.RETURNING: "arrived",
-    Status.DELIVERED: "delivered",
-    Status.RETURNED: "returned",
-}
-_STEPS = ("shipped", "arrived", "delivered", "paid", "returned")
-
-
-def stage_of(parcels: Sequence[tuple[Status, MoneyStatus]], *, cod: bool) -> str | None:
-    """The stage that an order's parcels call for: that of the least advanced active one.
-
-    Cancelled waybills do not count. None: nothing has been handed over, or nothing is known.
-    """
-    active = [(s, m) for s, m in parcels if s is not Status.CANCELLED]
-    stages = [_STAGE.get(status) for status, _ in active]
-    if not stages or None in stages:
-        return None
-    least = min((s for s in stages if s is not None), key=_STEPS.index)
-    if (
-        least == "delivered"
-        and cod
-        and all(m is MoneyStatus.PAID_OUT for s, m in active if s is Status.DELIVERED)
-    ):
-        return "paid"
-    return least
-
-
 # --- facts as JSON ---------------------------------------------------------------------------------------
 
 

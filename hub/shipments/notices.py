@@ -31,8 +31,8 @@ from hub.orders import outgoing, templates
 from hub.orders import store as orders
 from hub.orders.model import OrderRow
 from hub.requests.service import note
-from hub.sdk.tracking import RANK, MoneyStatus, Status
-from hub.shipments import events, links
+from hub.sdk.tracking import RANK, MoneyStatus, RelationKind, Status
+from hub.shipments import events, links, store
 from hub.shipments.events import ShipmentChange
 from hub.shipments.service import OUTBOUND, TRACKING
 from hub.shipments.store import ShipmentRow
@@ -225,7 +225,7 @@ class CustomerNotices:
         storage = row.paid_storage_at
         return {
             **outgoing.values_of(tx.conn, order, route, language),
-            "parcel.number": row.number,
+            "parcel.number": _number_of(tx, row),
             "parcel.carrier": self.titles.get(language, {}).get(row.account, row.account),
             "parcel.place": row.place or "",
             "parcel.storage": f"{moment(storage).astimezone(self.zone):%d.%m.%Y}" if storage else "",
@@ -233,3 +233,13 @@ class CustomerNotices:
             "parcel.link": f"{self.base_url}{links.PATH}{links.ensure_link(tx, order.id)}" if linked else "",
             "shop.name": self.shop,
         }
+
+
+def _number_of(tx: Tx, row: ShipmentRow) -> str:
+    """Under which number the customer finds his parcel: a redirected one goes on under another."""
+    further = [
+        one.number
+        for one in store.children(tx.conn, [row.id])
+        if one.relation == RelationKind.REDIRECT and one.status != Status.CANCELLED
+    ]
+    return further[-1] if further else row.number

@@ -11,6 +11,9 @@
     look       ended: one more look for late corrections     a day, then never
     given_up   nothing for 30 days, or refused as mistyped   never by itself: the seller is asked
 
+Numbers of the postal union's form (two letters, nine digits, two letters) may go abroad, where steps come late or
+not at all: their silence counts from twice as long.
+
 A parcel is asked for at 85 to 100 hundredths of its target, so that in nineteen of twenty moments its status
 is younger. In the last quarter of an hour of the night all that is watched closely is asked for once, spread
 evenly: the day begins with fresh statuses and without a rush. Where the carrier lists what changed, the list
@@ -21,6 +24,7 @@ Pure: no SQL, no clock of its own. `speed` makes time run faster for the demonst
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -39,6 +43,8 @@ QUIET_AFTER = 2 * DAY
 BACKS_OFF_BY = 28
 """A silent parcel is asked for after a 28th of its silence: 6 h after a week, a day after four."""
 LISTED_EVERY = 12 * HOUR
+FOREIGN_PATIENCE = 2
+_POSTAL = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
 
 
 class Phase(StrEnum):
@@ -92,6 +98,12 @@ class Watched:
     changed_at: int | None
     ended_at: int | None
     bad_number: bool = False
+    patience: int = 1
+
+
+def patience_of(number: str) -> int:
+    """How many times as long nothing may be heard of a number before somebody is asked."""
+    return FOREIGN_PATIENCE if len(number) == 13 and _POSTAL.fullmatch(number) else 1
 
 
 def phase_of(parcel: Watched, now: Instant) -> Phase:
@@ -105,9 +117,9 @@ def phase_of(parcel: Watched, now: Instant) -> Phase:
         settled = parcel.money in MONEY_SETTLED
         return Phase.LOOK if settled and now - news_at < DAY else Phase.ENDED
     silence = now - news_at
-    if silence >= GIVE_UP_AFTER:
+    if silence >= GIVE_UP_AFTER * parcel.patience:
         return Phase.GIVEN_UP
-    if silence >= SILENT_AFTER:
+    if silence >= SILENT_AFTER * parcel.patience:
         return Phase.SILENT
     phase = _PHASE[parcel.status]
     return Phase.QUIET if phase in _BECOMES_QUIET and silence >= QUIET_AFTER else phase

@@ -23,8 +23,21 @@ DELETED = "%(number)s: this waybill was deleted, attach the new one if there is 
 CORRECTED = "%(number)s: the carrier took a status back, check the order"
 SILENT = "%(number)s: nothing new for 30 days, ask the carrier"
 NO_MONEY = "%(number)s: ended two weeks ago without its money, ask the carrier"
+ODD_SUM = "%(number)s: the carrier's cash on delivery does not fit the order at all, compare the sums"
 
-QUESTIONS = (BAD_NUMBER, NEVER_FOUND, RENUMBERED, TOO_OLD, DELETED, CORRECTED, SILENT, NO_MONEY)
+NAMES = {
+    BAD_NUMBER: "bad_number",
+    NEVER_FOUND: "never_found",
+    RENUMBERED: "renumbered",
+    TOO_OLD: "too_old",
+    DELETED: "deleted",
+    CORRECTED: "corrected",
+    SILENT: "silent",
+    NO_MONEY: "no_money",
+    ODD_SUM: "odd_sum",
+}
+"""What web hooks call them."""
+QUESTIONS = tuple(NAMES)
 
 
 def about(number: str, question: str) -> str:

@@ -18,7 +18,7 @@ from hub.orders import store as order_store
 from hub.orders.model import Payment
 from hub.requests import store as requests
 from hub.sdk.tracking import MoneyStatus, NotTracked, Status, Tracked
-from hub.shipments import store
+from hub.shipments import questions, store, telling
 from hub.shipments.planner import Phase
 from hub.shipments.store import ShipmentRow
 
@@ -63,6 +63,7 @@ def attach(
     )
     store.add(tx, row)
     orders.remark(tx, actor, order_id, "shipment_attached", {"carrier": account, "number": number})
+    telling.tell_one(tx, telling.ATTACHED, row)
     return row
 
 
@@ -116,12 +117,13 @@ class Results:
 
 
 def ask_seller(tx: Tx, row: ShipmentRow, question: str) -> None:
-    """A question about a parcel: into the order's journal, and a task for the order's team."""
+    """A question about a parcel, one of `questions`: a task for the order's team, and into the order's journal."""
+    telling.tell_one(tx, telling.QUESTION, row, question=questions.NAMES[question])
     if row.order_id is None:
         return
-    order = orders.remark(
-        tx, TRACKING, row.order_id, "question", {"number": row.number, "question": question}
-    )
-    if order.request_id is not None:
+    title = questions.about(row.number, question)
+    order = order_store.get(tx.conn, row.order_id)
+    if order.request_id is not None:  # first: it locks the team
         team_id = requests.get(tx.conn, order.request_id).team_id
-        open_task(tx, TRACKING, team_id, kind="question", title=question, subject_id=row.id)
+        open_task(tx, TRACKING, team_id, kind="question", title=title, subject_id=row.id)
+    orders.remark(tx, TRACKING, row.order_id, "question", {"number": row.number, "question": title})

@@ -95,7 +95,11 @@ def many(conn: Connection, ids: Collection[int]) -> list[ShipmentRow]:
 
 
 def lock(tx: Tx, ids: Collection[int]) -> dict[int, ShipmentRow]:
-    """Several by id, locked until the transaction ends: what is decided on now is decided on once."""
+    """Several by id, locked until the transaction ends: what is decided on now is decided on once.
+
+    After their orders (`hub.db.locks.lock_orders`).
+    """
+    tx.locked("shipment", ids)
     return {row.id: row for row in _sorted(_LOCKED.run(tx.conn, ids))}
 
 

@@ -16,17 +16,16 @@ import orjson
 import structlog
 
 from hub.db import tables as t
+from hub.db.locks import lock_orders
 from hub.db.rows import ObservationRow, RawDocumentRow
 from hub.db.tx import Tx
 from hub.kernel import text
-from hub.kernel.clock import DAY, MINUTE, Instant, moment
+from hub.kernel.clock import DAY, MINUTE, Instant
 from hub.orders import service as orders
 from hub.orders import store as order_store
-from hub.orders.model import Payment
-from hub.outbox import webhooks
 from hub.outbox.put import put_code_notice
 from hub.sdk.tracking import FINAL, Facts, MoneyStatus, NotTracked, Problem, RelationKind, Status, Tracked
-from hub.shipments import questions, store
+from hub.shipments import codes, questions, store, sums, telling
 from hub.shipments.events import MONEY, STATUS, Announce, ShipmentChange, is_money_step, is_step, nobody
 from hub.shipments.model import (
     MONEY_SETTLED,
@@ -40,11 +39,10 @@ from hub.shipments.model import (
     related_of,
     relearned,
     seen_of,
-    stage_of,
     unite,
     with_children,
 )
-from hub.shipments.planner import Hours, Phase, Watched, next_of, phase_of, retry_after
+from hub.shipments.planner import Hours, Phase, Watched, next_of, patience_of, phase_of, retry_after
 from hub.shipments.service import OUTBOUND, TRACKING, Pace, Results, ask_seller, new_row
 from hub.shipments.store import ShipmentRow
 
@@ -77,7 +75,7 @@ class _Taking:
 
     def ask(self, row: ShipmentRow, question: str) -> None:
         """Ask the seller when all is written."""
-        self.questions.append((row, questions.about(row.number, question)))
+        self.questions.append((row, question))
 
     def next_poll(self, parcel: Watched, phase: Phase) -> int | None:
         """When a parcel is asked for again."""
@@ -114,12 +112,13 @@ def take_in(
     parents = [r.parent_id for r in rows if r.parent_id is not None]
     if not rows:
         return
+    digests = {i: text.sha256_hex(one.document) for i, one in results.tracked.items() if one.document}
+    kept = store.known_documents(tx.conn, set(digests.values()))
+    lock_orders(tx, _with_news(rows, results, digests, kept))  # before their parcels, as everywhere
     current = store.lock(tx, [*(r.id for r in rows), *parents])
     taking = _Taking(tx, pace, Hours.at(tx.now, pace.zone))
     for shipment_id in sorted(results.unchanged & current.keys()):
         _unchanged(taking, current[shipment_id])
-    digests = {i: text.sha256_hex(one.document) for i, one in results.tracked.items() if one.document}
-    kept = store.known_documents(tx.conn, set(digests.values()))
     same = {
         i
         for i, digest in digests.items()
@@ -139,7 +138,7 @@ def take_in(
     for shipment_id, problem in sorted(results.problems.items()):
         if shipment_id in current:
             _not_observed(taking, current[shipment_id], problem)
-    _tell(tx, [taking.written[i] for i in sorted(taking.fresh)])
+    telling.tell(tx, [taking.written[i] for i in sorted(taking.fresh)])
     for shipment_id in sorted(taking.fresh):
         before, after = taking.written[shipment_id]
         taking.written[shipment_id] = (before, announced(tx, after, announce))
@@ -150,9 +149,42 @@ def take_in(
             t.raw_document: [d for key, d in taking.documents.items() if key not in kept],
         }
     )
+    _look_at_sums(taking)
     for row, question in taking.questions:
         ask_seller(tx, row, question)
     _follow(tx, [taking.written[i][1] for i in sorted(taking.fresh)], announce)
+
+
+def _with_news(
+    rows: Sequence[ShipmentRow],
+    results: Results,
+    digests: Mapping[int, str],
+    kept: Collection[tuple[int, str]],
+) -> set[int]:
+    """Orders whose parcels have news, as far as can be seen before they are locked."""
+    return {
+        row.order_id
+        for row in rows
+        if row.order_id is not None
+        and row.id in results.tracked
+        and (row.id, digests.get(row.id)) not in kept
+    }
+
+
+def _look_at_sums(taking: _Taking) -> None:
+    """A sum that is new, and does not fit its order."""
+    told = [
+        now
+        for before, now in map(taking.written.__getitem__, sorted(taking.fresh))
+        if now.order_id is not None and now.cod_expected_minor not in {None, before.cod_expected_minor}
+    ]
+    if not told:
+        return
+    known = order_store.totals(taking.tx.conn, {row.order_id for row in told if row.order_id is not None})
+    for row in told:
+        total, currency = known.get(row.order_id or 0, (0, ""))
+        if currency == row.currency and sums.is_odd(row.cod_expected_minor, total):
+            taking.ask(row, questions.ODD_SUM)
 
 
 def announced(tx: Tx, row: ShipmentRow, announce: Announce) -> ShipmentRow:
@@ -218,7 +250,10 @@ def _unchanged(taking: _Taking, row: ShipmentRow) -> None:
         taking.written[row.id] = (row, row._replace(next_poll_at=tx.now))
         return
     status, money = Status(row.status), MoneyStatus(row.money_status)
-    watched = Watched(status, money, row.created_at, row.changed_at, row.happened_at or row.changed_at)
+    watched = Watched(
+        status, money, row.created_at, row.changed_at, row.happened_at or row.changed_at,
+        patience=patience_of(row.number),
+    )  # fmt: skip
     phase = phase_of(watched, tx.now)
     at = taking.next_poll(watched, phase)
     after = row._replace(phase=phase, next_poll_at=at, polled_at=tx.now, misses=0)
@@ -251,14 +286,9 @@ def _unknown_code(tx: Tx, row: ShipmentRow, seen: Seen) -> None:
     if not store.note_unknown_code(tx, row.plugin, seen.raw_code, seen.raw_text):
         return
     log.warning("unknown_code", plugin=row.plugin, code=seen.raw_code)
-    line = table_line(seen.raw_code, seen.raw_text, tx.now)
+    line = codes.table_line(seen.raw_code, seen.raw_text, tx.now)
     for staff_id in store.administrators(tx.conn):
         put_code_notice(tx, staff_id, row.plugin, seen.raw_code, line)
-
-
-def table_line(code: str, words: str, now: Instant) -> str:
-    """A ready line for the plugin's table; the status is left to a person, nobody guesses it."""
-    return f"{orjson.dumps(code).decode()}: Status.UNKNOWN,  # {words or 'no text'}; first seen {moment(now):%Y-%m-%d}"
 
 
 def _written(
@@ -272,7 +302,10 @@ def _written(
     if status is Status.RETURNED and money in {MoneyStatus.EXPECTED, MoneyStatus.UNKNOWN}:
         money = MoneyStatus.NOT_COLLECTED
     changed_at = tx.now if news else row.changed_at
-    watched = Watched(status, money, row.created_at, changed_at, state.happened_at or changed_at)
+    watched = Watched(
+        status, money, row.created_at, changed_at, state.happened_at or changed_at,
+        patience=patience_of(row.number),
+    )  # fmt: skip
     phase = phase_of(watched, tx.now)
     problem, words = _problem_of(state)
     written = store.changed(
@@ -339,6 +372,7 @@ def _not_observed(taking: _Taking, row: ShipmentRow, problem: NotTracked) -> Non
         row.changed_at,
         row.happened_at,
         bad,
+        patience_of(row.number),
     )
     phase = phase_of(watched, tx.now)
     retry_at = tx.now + retry_after(misses, random.random(), taking.pace.speed)  # noqa: S311 - jitter
@@ -364,35 +398,15 @@ def _not_observed(taking: _Taking, row: ShipmentRow, problem: NotTracked) -> Non
 def _kind_of(row: ShipmentRow, problem: Problem, now: Instant) -> str:
     """A young number is often not known yet; one that is not known for days is mistyped, or never handed over."""
     unseen = problem is Problem.NOT_FOUND and row.changed_at is None
-    return NEVER_FOUND if unseen and now - row.created_at >= NOT_FOUND_FOR else problem
+    return (
+        NEVER_FOUND if unseen and now - row.created_at >= NOT_FOUND_FOR * patience_of(row.number) else problem
+    )
 
 
 def _keep_document(taking: _Taking, row: ShipmentRow, document: bytes, digest: str | None) -> None:
     if digest is not None and taking.written[row.id][1].problem != RENUMBERED:
         kept = RawDocumentRow(taking.tx.new_id(), row.id, digest, document[:65_536], taking.tx.now)
         taking.documents[row.id, digest] = kept
-
-
-def _tell(tx: Tx, pairs: Sequence[tuple[ShipmentRow, ShipmentRow]]) -> None:
-    """Web hooks about what changed, forward or back: codes and sums, nobody's name."""
-    moved = [now for before, now in pairs if now.status != before.status]
-    paid = [now for before, now in pairs if now.money_status != before.money_status]
-    webhooks.emit_all(tx, STATUS, [(f"shipment:{now.id}", _told_of(now)) for now in moved])
-    webhooks.emit_all(tx, MONEY, [(f"shipment:{now.id}", _told_of(now)) for now in paid])
-
-
-def _told_of(now: ShipmentRow) -> dict[str, object]:
-    sums = ("cod_expected_minor", "cod_collected_minor", "cod_paid_out_minor")
-    return {
-        "shipment_id": str(now.id),
-        "order_id": str(now.order_id) if now.order_id is not None else None,
-        "number": now.number,
-        "carrier": now.account,
-        "status": str(now.status),
-        "money_status": str(now.money_status),
-        "currency": now.currency,
-        **{name: getattr(now, name) for name in sums},
-    }
 
 
 def put_off(tx: Tx, rows: Sequence[ShipmentRow], reason: str, pace: Pace) -> None:
@@ -452,7 +466,7 @@ def _see_legs(tx: Tx, parent: ShipmentRow, announce: Announce) -> None:
         tx, parent, status=status, money_status=money, final=final, changed_at=tx.now,
         next_poll_at=None if final else parent.next_poll_at,
     )  # fmt: skip
-    _tell(tx, [(parent, after)])
+    telling.tell(tx, [(parent, after)])
     store.save_all(tx, [(parent, announced(tx, after, announce))])
 
 
@@ -477,12 +491,7 @@ def _add_related(tx: Tx, row: ShipmentRow) -> None:
 
 
 def _order_follows(tx: Tx, order_id: int, parcels: Sequence[ShipmentRow]) -> None:
-    order = order_store.get(tx.conn, order_id)
-    cod = order.payment == Payment.COD
-    stage = stage_of([(Status(p.status), MoneyStatus(p.money_status)) for p in parcels], cod=cod)
-    why: Mapping[str, object] = {"parcels": [[p.number, p.status, p.money_status] for p in parcels]}
-    if stage is not None:
-        orders.follow(tx, TRACKING, order_id, stage, dict(why))
+    orders.follow_parcels(tx, TRACKING, order_id, [(p.number, p.status, p.money_status) for p in parcels])
     for parcel in parcels:
         if parcel.problem == "correction" and parcel.changed_at == tx.now:
-            ask_seller(tx, parcel, questions.about(parcel.number, questions.CORRECTED))
+            ask_seller(tx, parcel, questions.CORRECTED)

@@ -26,6 +26,7 @@ import functools
 import itertools
 import json
 import logging
+import re
 import socket
 import time
 import traceback
@@ -33,6 +34,7 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -197,6 +199,16 @@ class CarrierContract(CarrierLists):
         assert capabilities.calls_per_minute >= 1
         assert capabilities.parallel_calls >= 1
         assert capabilities.calls_per_day >= 0
+
+    def test_the_page_of_a_parcel_is_an_address_of_the_carrier(self) -> None:
+        """A link to it stands on the hub's pages: https, and a number never decides whose page it is."""
+        page = self.capabilities().tracking_page
+        if page:
+            parts = urlsplit(page)
+            assert parts.scheme == "https", "people click on it: https"
+            assert parts.hostname, f"{page!r} has no host"
+            assert "{" not in parts.netloc, "the number belongs into the path or the query"
+            assert re.sub(r"\{number\}", "", page).count("{") == 0, "only {number} is filled in"
 
     def test_the_capabilities_agree_with_the_methods(self) -> None:
         """A capability without its method is a promise broken; a method without it is never called."""

@@ -35,6 +35,7 @@ class Delivery(Carrier):
             parallel_calls=1,
             tracks_without_key=True,
             reports_money=True,
+            tracking_page=settings.tracking_page,
         )
         self._client = DeliveryClient(settings, host.http)
 

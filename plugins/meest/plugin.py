@@ -40,7 +40,11 @@ class Meest(Carrier):
     def __init__(self, account: str, settings: MeestSettings, host: Host) -> None:
         self.account = account
         self.capabilities = CarrierCapabilities(
-            batch_size=1, calls_per_minute=settings.calls_per_minute, parallel_calls=1, lists_changes=True
+            batch_size=1,
+            calls_per_minute=settings.calls_per_minute,
+            parallel_calls=1,
+            lists_changes=True,
+            tracking_page=settings.tracking_page,
         )
         self._client = MeestClient(settings, host)
 

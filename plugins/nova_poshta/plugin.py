@@ -51,6 +51,7 @@ class NovaPoshta(Carrier):
             needs_phone=not has_key,
             lists_documents=has_key,
             lists_transfers=has_key and settings.list_transfers,
+            tracking_page=settings.tracking_page,
         )
         self._settings = settings
         self._host = host

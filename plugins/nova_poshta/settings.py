@@ -79,6 +79,17 @@ class NovaPoshtaSettings(BaseModel):
             help_uk="Запитувати грошові перекази, метод без документації; вимкніть, якщо він дає лише помилки.",
         ),
     )
+    tracking_page: str = Field(
+        default="https://novaposhta.ua/tracking/?cargo_number={number}",
+        pattern=r"^(https://\S+)?$",
+        max_length=300,
+        description="Address of the carrier's own page of a parcel, {number} for the number; empty: no link.",
+        json_schema_extra=labels(
+            en="Page of a parcel",
+            uk="Сторінка посилки",
+            help_uk="Адреса сторінки посилки в перевізника, {number} замість номера; порожньо: без посилання.",
+        ),
+    )
     calls_per_minute: int = Field(
         default=60,
         ge=1,

@@ -48,6 +48,7 @@ class RozetkaDelivery(Carrier):
             parallel_calls=1,
             reports_money=True,
             lists_documents=True,
+            tracking_page=settings.tracking_page,
         )
         self._client = RozetkaClient(settings, host)
 

@@ -35,6 +35,17 @@ class RozetkaDeliverySettings(BaseModel):
         description="Password of that login.",
         json_schema_extra=labels(en="Password", uk="Пароль", help_uk="Пароль цього логіна."),
     )
+    tracking_page: str = Field(
+        default="https://rozetka.delivery/tracking/parcel?parcel_id={number}",
+        pattern=r"^(https://\S+)?$",
+        max_length=300,
+        description="Address of the carrier's own page of a parcel, {number} for the number; empty: no link.",
+        json_schema_extra=labels(
+            en="Page of a parcel",
+            uk="Сторінка посилки",
+            help_uk="Адреса сторінки посилки в перевізника, {number} замість номера; порожньо: без посилання.",
+        ),
+    )
     calls_per_minute: int = Field(
         default=30,
         ge=1,

@@ -67,6 +67,7 @@ class Ukrposhta(Carrier):
             calls_per_minute=max(1, settings.calls_per_minute // (1 + LAST_BATCH // HISTORY_BATCH + extra)),
             parallel_calls=1,
             reports_money=self._client.has_ecom,
+            tracking_page=settings.tracking_page,
         )
         # Only a saving: after a restart every history is asked once more, and the hub drops what it has.
         self._known: OrderedDict[str, tuple[str, ...]] = OrderedDict()

@@ -50,6 +50,17 @@ class UkrposhtaSettings(BaseModel):
             help_uk="Counterparty token договору; працює разом із bearer_ecom.",
         ),
     )
+    tracking_page: str = Field(
+        default="https://track.ukrposhta.ua/tracking_UA.html?barcode={number}",
+        pattern=r"^(https://\S+)?$",
+        max_length=300,
+        description="Address of the carrier's own page of a parcel, {number} for the number; empty: no link.",
+        json_schema_extra=labels(
+            en="Page of a parcel",
+            uk="Сторінка посилки",
+            help_uk="Адреса сторінки посилки в перевізника, {number} замість номера; порожньо: без посилання.",
+        ),
+    )
     calls_per_minute: int = Field(
         default=60,
         ge=10,

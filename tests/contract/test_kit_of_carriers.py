@@ -330,6 +330,9 @@ BROKEN: dict[str, Broken] = {
     "test_two_accounts_do_not_share_anything_that_changes": does(__init__=shares),
     "test_every_http_plugin_has_a_base_url": registered(settings=Bare),
     "test_the_capabilities_make_sense": does(capabilities=CarrierCapabilities(batch_size=0)),
+    "test_the_page_of_a_parcel_is_an_address_of_the_carrier": does(
+        capabilities=CarrierCapabilities(tracking_page="https://{number}/")
+    ),
     "test_the_capabilities_agree_with_the_methods": does(capabilities=CarrierCapabilities(batch_size=10)),
     # failures
     "test_401_stops_the_account": does(

@@ -55,7 +55,11 @@ class Whole(Carrier):
     """Everything as it ought to be."""
 
     capabilities = CarrierCapabilities(
-        batch_size=10, lists_changes=True, lists_documents=True, lists_transfers=True
+        batch_size=10,
+        lists_changes=True,
+        lists_documents=True,
+        lists_transfers=True,
+        tracking_page="https://whole.example/track/{number}",
     )
 
     def __init__(self, account: str, settings: WholeSettings, host: Host) -> None:

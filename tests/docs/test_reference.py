@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
+from typing import Any
 
 import click
 import pytest
 from pydantic import BaseModel
 
 from hub.db.tables import metadata
+from hub.outbox import webhooks
 from hub.settings import Settings
+from hub.shipments import questions, telling
+from hub.shipments.store import ShipmentRow
 from hub.web.api.routes import OPERATIONS, PREFIX
 from tests.conftest import CHECKOUT
 from tests.docs.reference import BLOCK, SECTIONS, commands, generated, renewed, settings_of_plugins
@@ -88,3 +92,18 @@ def test_the_layers_stand_in_the_order_that_is_checked():
     [block] = re.findall(r"\n\n((?:    .+\n)+)", text)
     told = [re.match(r" {4}(\w+(?: \| \w+)*)", line) for line in block.splitlines()]
     assert [found and found[1] for found in told] == [row.replace("hub.", "") for row in layers]
+
+
+def test_every_web_hook_event_is_told_with_every_key_of_a_parcel():
+    told = re.findall(r"^\| `((?:order|shipment|request)\.[a-z]+)` \|", document("webhooks.md"), re.MULTILINE)
+    assert sorted(told) == sorted(webhooks.EVENTS)
+    _, _, parcels = document("webhooks.md").partition("\n### Parcels\n")
+    cells = re.findall(r"^\| (`.*?`) \|", parcels.partition("\n## ")[0], re.MULTILINE)
+    keys = {key.strip("`") for cell in cells for key in cell.split(", ")}
+    values: dict[str, Any] = dict.fromkeys(ShipmentRow._fields)
+    empty = ShipmentRow(**{**values, "id": 1, "facts": "{}"})
+    assert keys == set(telling.document(empty, []))
+    questions_told = set(
+        re.findall(r"`([a-z_]+)`", parcels.partition("| `question` |")[2].partition("\n")[0])
+    )
+    assert questions_told == set(questions.NAMES.values())

@@ -36,6 +36,7 @@ from hub.staff import store as staff
 from hub.tasks.model import OPEN
 from tests.integration.desk import Desk, raw
 from tests.integration.hubs import phone
+from tests.integration.parcel_verbs import Parcels
 
 PEOPLE, KEYS, THREADS = 400, 3_000, 4
 
@@ -56,16 +57,17 @@ class Actors(Desk):
         self.teams = {team.name: team.id for team in self.db.read_now(staff.teams)}
         self.people = self.db.read_now(staff.all_staff)
         self.done: Counter[str] = Counter()
+        self.parcels = Parcels(self.db, self.actor)
 
     def act(self, until: float, seed: int) -> None:
         """Work until then."""
         chance = random.Random(seed)
         verbs: list[tuple[int, Callable[[random.Random], None]]] = [
             (6, self.arrive), (4, self.claim), (3, self.accept), (4, self.complete), (3, self.reassign),
-            (3, self.release), (2, self.void), (2, self.change), (1, self.leave_and_return), (2, self.by_hand),
+            (3, self.release), (2, self.void), (2, self.change), (2, self.leave_and_return), (2, self.by_hand),
             (3, self.snooze), (2, self.reopen), (2, self.undo_void), (1, self.to_team), (2, self.be_away),
             (1, self.change_shifts), (4, self.time_passes), (2, self.merge_cards), (2, self.take_apart),
-            (2, self.order),
+            (2, self.order), *self.parcels.verbs(),
         ]  # fmt: skip
         names = [verb for weight, verb in verbs for _ in range(weight)]
         while time.monotonic() < until:

@@ -1,5 +1,7 @@
 """Three processes over one PostgreSQL, every use case at random: no deadlock, and everything adds up.
 
+Tasks and credit, orders and parcels (`parcel_verbs`): what carriers say meets what sellers do.
+
 8 s in CI, HUB_LONG=1 a minute. One process with four threads does the same on SQLite.
 """
 
@@ -54,7 +56,7 @@ def test_every_use_case_at_random(hub_url, tmp_path, processes, postgres_cluster
         assert deadlocks(postgres_cluster, hub_url.rpartition("/")[2]) == 0
     for verb in (
         "arrive", "claim", "complete", "reassign", "release", "void", "change", "leave_and_return", "merge_cards",
-        "take_apart", "order",
+        "take_apart", "order", "attach", "carrier_says",
     ):  # fmt: skip
         assert done[verb] > 0, done
     print(f"\n{entries} entries, {dict(done)}")
@@ -74,7 +76,21 @@ def make_two_teams(url, folder):
     hub = open_hub(loaded)
     for number in range(6):
         hub.db.write_now(partial(both, number=number))
+    hub.db.write_now(work_on_arrival)
     hub.close()
+
+
+def work_on_arrival(tx):
+    """An order that follows its parcel to this stage opens a task: by the parcel to the team."""
+    from hub.opening import CLI
+    from hub.orders import settings as route_settings
+    from hub.orders import store
+    from hub.orders.routes import body_of
+
+    body = body_of(store.newest_route(tx.conn, "parcel"))
+    [arrived] = [one for one in body["stages"] if one["key"] == "arrived"]
+    arrived["actions"] = [{"do": "task", "what": "call the customer"}]
+    route_settings.edit_route(tx, CLI, "parcel", body)
 
 
 def both(tx, number):

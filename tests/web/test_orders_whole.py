@@ -157,12 +157,31 @@ async def test_the_head_edits_a_route_and_faults_stand_at_their_place(web_hub):
     assert "An action begins with notify, task, send or next contact" in wrong.words
     wrong = await head.post("/routes/service", {**fields, "moves_1": "nowhere", "checks_3": ""})
     assert 'id="route-moves_1-problem"' in wrong.text
+    assert (
+        "The least advanced parcel: Delivered; its money: Paid out to us; payment: Cash on delivery → Paid"
+        in page.words
+    )
+    odd = await head.post("/routes/service", {**fields, "rules": "parcel flying -> paid"})
+    assert 'id="route-rules-problem"' in odd.text
+    assert "Parcel cannot be flying" in odd.words
+    lost = await head.post("/routes/service", {**fields, "rules": "parcel returned -> cancelled"})
+    assert "A rule cancels no order: cancelled is for people" in lost.words
     kept = await head.post(
-        "/routes/service", {**fields, "en_1": "Talked over", "actions_1": "next contact 3"}
+        "/routes/service",
+        {
+            **fields,
+            "en_1": "Talked over",
+            "actions_1": "next contact 3",
+            "rules": "parcel arrived -> in_work\n\nparcel delivered -> done",
+        },
     )
     assert kept.status == 200, kept.words
     assert "version 2" in kept.words
     assert "next contact 3" in kept.text
+    assert "The least advanced parcel: Waiting to be collected → In work" in kept.words
+    assert "its money" not in kept.words
+    none = await head.post("/routes/service", {**fields_of(kept), "rules": ""})
+    assert "No rules: people move these orders. Write a rule below" in none.words
     stale = await head.post("/routes/service", {**fields, "en_1": "Late"})
     assert stale.status == 412
     assert (await head.get("/routes/none")).status == 404

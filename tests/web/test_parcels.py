@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
+from hub.access import store as access
 from hub.access.model import Role, system
 from hub.contacts.model import PHONE, IdentityKey, Person
-from hub.db.tables import found_waybill, observation, shipment
+from hub.db.tables import found_waybill, observation, shipment, unknown_code
 from hub.kernel.clock import DAY, HOUR
 from hub.orders import service as orders
 from hub.orders.model import NewOrder, Payment
@@ -356,3 +357,105 @@ async def test_a_notice_reaches_the_customer_where_he_wrote_or_only_the_journal_
     assert db.read_now(lambda conn: conn.execute(select(func.count()).select_from(task)).scalar_one()) == 0
     journal = db.read_now(lambda conn: store.journal(conn, order.id))
     assert journal[-1].event == "message_unsent"
+
+
+async def test_unknown_codes_are_the_administrators_and_their_words_are_no_markup(web_hub):
+    admin = await web_hub.signed_in(web_hub.add("Boss", Role.ADMIN))
+    seller = await web_hub.signed_in(web_hub.add("Olena"))
+    assert "Every code of the carriers is known" in (await admin.get("/unknown-codes")).words
+    assert (await seller.get("/unknown-codes")).status == 403
+    assert 'href="/unknown-codes"' not in (await seller.get("/shipments?concern=unknown")).text
+    assert 'href="/unknown-codes"' in (await admin.get("/shipments?concern=unknown")).text
+    row = {"code": '8"0', "plugin": "nova_poshta", "example": "<b>Новий</b>", "count": 2, "first_seen_at": 1}
+    web_hub.hub.db.write_now(lambda tx: tx.execute(insert(unknown_code).values(**row)))
+    page = await admin.get("/unknown-codes")
+    assert "Nova Poshta · 8&#34;0" in page.text.replace("<code>", "").replace("</code>", "")
+    assert "&lt;b&gt;Новий&lt;/b&gt;" in page.text
+    assert "<b>Новий" not in page.text
+    assert 'data-copies="line-1"' in page.text
+    gone = await admin.submit("/unknown-codes", "/unknown-codes/listed", plugin="nova_poshta", code='8"0')
+    assert "Every code of the carriers is known" in gone.words
+    assert (await admin.get("/unknown-codes?cursor=x", follow=False)).status == 303
+
+
+async def test_a_parcel_of_the_wrong_order_is_taken_off_on_its_page(web_hub):
+    staff_id = web_hub.add("Olena")
+    person = await web_hub.signed_in(staff_id)
+    shipment_id = parcel_of(web_hub, order_of(web_hub, staff_id).id)
+    page = f"/shipments/{shipment_id}"
+    off = await person.submit(page, f"{page}/detach")
+    assert "The parcel is off the order" in off.words
+    assert "Number of its order" in off.words
+    again = await person.post(f"{page}/detach", off.form("/language"))
+    assert again.status == 409
+    assert "This parcel belongs to no order" in again.words
+
+
+async def test_the_page_of_the_carrier_is_one_click_away_and_learns_nothing_of_ours(web_hub):
+    staff_id = web_hub.add("Olena")
+    person = await web_hub.signed_in(staff_id)
+    order = order_of(web_hub, staff_id)
+    shipment_id = parcel_of(web_hub, order.id)
+    link = f'href="https://novaposhta.ua/tracking/?cargo_number={WAYBILL}" target="_blank" rel="noopener noreferrer"'
+    for path in (f"/orders/{order.id}", f"/shipments/{shipment_id}"):
+        assert link in (await person.get(path)).text
+
+
+async def test_n18_and_n22_the_customer_reads_our_words_and_the_number_that_takes_over(web_hub):
+    staff_id = web_hub.add("Olena")
+    order = order_of(web_hub, staff_id)
+    made = parcel_of(web_hub, order.id, status="in_transit", raw_text="Отправление в пути")
+    observed(web_hub, made, [("in_transit", "Отправление в пути", 9)])
+    leg = parcel_of(web_hub, order.id, "59000000000001", parent_id=made, relation="redirect")
+    person = await web_hub.signed_in(staff_id)
+    seller_page = (await person.get(f"/orders/{order.id}")).text
+    assert f'href="/shipments/{leg}"' in seller_page
+    shown = await person.submit(f"/orders/{order.id}", f"/orders/{order.id}/track-link")
+    page = await (await web_hub.browser()).get(shown.text.split('value="' + web_hub.url)[1].split('"')[0])
+    assert "goes on under the number 59000000000001" in page.words
+    assert "Отправление" not in page.text
+
+
+async def test_rules_codes_and_detaching_by_the_api(web_hub):
+    staff_id = web_hub.add("Boss", Role.ADMIN)
+    _, token = web_hub.hub.db.write_now(lambda tx: access.add_token(tx, "test", Role.ADMIN, staff_id))
+    headers = {"Authorization": f"Bearer {token}"}
+    client = (await web_hub.browser()).client
+
+    async def call(method: str, path: str, body: Any = None) -> Any:
+        async with client.request(method, f"/api/v1{path}", json=body, headers=headers) as answer:
+            return answer.status, await answer.json()
+
+    row = {"code": "80", "plugin": "nova_poshta", "example": "Новий", "count": 2, "first_seen_at": 1}
+    web_hub.hub.db.write_now(lambda tx: tx.execute(insert(unknown_code).values(**row)))
+    status, found = await call("GET", "/unknown-codes?limit=1")
+    assert (status, found["next_cursor"]) == (200, None)
+    assert found["items"][0]["table_line"].startswith('"80": Status.UNKNOWN,  # Новий')
+    named = {"plugin": "nova_poshta", "code": "80"}
+    assert (await call("POST", "/unknown-codes/listed", named))[0] == 200
+    assert (await call("POST", "/unknown-codes/listed", named))[0] == 404
+    assert (await call("GET", "/unknown-codes?cursor=x"))[0] == 422
+
+    _, route = await call("GET", "/routes/parcel")
+    assert route["rules"][0] == {
+        "parcel": ["delivered"],
+        "money": ["paid_out"],
+        "payment": ["cod"],
+        "stage": "paid",
+    }
+    kept = {name: route[name] for name in ("title", "fields", "stages", "moves")}
+    status, told = await call(
+        "PUT", "/routes/parcel", {**kept, "rules": [{"parcel": ["lost"], "stage": "paid"}]}
+    )
+    assert (status, told["errors"][0]["path"]) == (422, "rules.0")
+    assert (await call("PUT", "/routes/parcel", kept))[1]["version"] == 1
+    status, told = await call(
+        "PUT", "/routes/parcel", {**kept, "rules": [{"money": ["collected"], "stage": "paid"}]}
+    )
+    assert (status, told["version"], len(told["rules"])) == (200, 2, 1)
+    _, stages = await call("GET", "/stages")
+    assert {one["key"]: len(one["follows"]) for one in stages["items"]}["paid"] == 1
+
+    shipment_id = parcel_of(web_hub, order_of(web_hub, staff_id).id)
+    assert (await call("POST", f"/shipments/{shipment_id}/detach", {}))[1]["order_id"] is None
+    assert (await call("POST", f"/shipments/{shipment_id}/detach", {}))[0] == 409

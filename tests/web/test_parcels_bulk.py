@@ -1,6 +1,7 @@
 """Adding many numbers by form and by API, and the list as a file."""
 
 import io
+import threading
 
 import pytest
 import xlsxwriter
@@ -8,7 +9,9 @@ from aiohttp import FormData
 
 from hub.access import store as access
 from hub.access.model import Role
+from hub.accounts.guarded import GuardedCarrier
 from hub.kernel.sheets import read_rows
+from hub.web.workspace import shipment_bulk
 from tests.web.test_parcels import WAYBILL, ago, order_of, parcel_of
 
 SECOND = "20450812345679"
@@ -123,3 +126,47 @@ async def test_the_api_adds_many_at_once_or_says_what_would_happen(web_hub):
     async with client.post(f"/api/v1/orders/{order.id}/track-link", json={}, headers=headers) as answer:
         made = await answer.json()
     assert (await (await web_hub.browser()).get(made["path"])).status == 200
+
+
+async def test_a_file_that_does_not_hold_all_says_so(web_hub, monkeypatch):
+    for at in range(3):
+        parcel_of(web_hub, None, f"2045081234567{at}")
+    monkeypatch.setattr(shipment_bulk, "MAX_EXPORT", 2)
+    monkeypatch.setattr(shipment_bulk, "EXPORT_PAGE", 2)
+    person = await web_hub.signed_in(web_hub.add("Olena"))
+    async with person.client.get("/shipments/export?format=csv", headers=person.headers) as answer:
+        rows = read_rows(await answer.read())
+    assert [row[0] for row in rows[1:3]] == ["20450812345672", "20450812345671"]
+    assert rows[3][0].startswith("only the first 2 parcels stand here")
+
+
+async def test_plugins_are_asked_before_anything_is_locked_and_off_the_loop(web_hub, monkeypatch):
+    """A plugin that is slow to recognise a number holds up nobody's transaction."""
+    threads = []
+
+    def looks_like(self, text):
+        threads.append(threading.current_thread().name)
+        return self.inner.looks_like(text)
+
+    monkeypatch.setattr(GuardedCarrier, "looks_like", looks_like)
+    staff_id = web_hub.add("Olena")
+    order = order_of(web_hub, staff_id)
+    person = await web_hub.signed_in(staff_id)
+    path = f"/orders/{order.id}"
+    assert WAYBILL in (await person.submit(path, f"{path}/shipments", number=WAYBILL)).words
+    pasted = {"pasted": f"{order.number} {SECOND}"}
+    shown = await person.submit("/shipments/add", "/shipments/add", **pasted)
+    told = {**shown.form("/shipments/add"), "lines_1": f"{order.number};;{SECOND}"}
+    assert SECOND in (await person.post("/shipments/add", told)).words
+    _, token = web_hub.hub.db.write_now(lambda tx: access.add_token(tx, "test", Role.SELLER, staff_id))
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "once"}
+    client, url = (await web_hub.browser()).client, f"/api/v1{path}/shipments"
+    answers = []
+    for number in ("20450812345670", "20450812345670", "12345"):
+        key = {"Idempotency-Key": number}
+        async with client.post(url, json={"number": number}, headers={**headers, **key}) as answer:
+            answers.append((answer.status, (await answer.json()).get("id")))
+    assert [status for status, _ in answers] == [201, 201, 422]
+    assert answers[0] == answers[1]
+    assert len(threads) >= 5
+    assert not [name for name in threads if name.startswith(("hub-writer", "hub-reader", "MainThread"))]

@@ -16,6 +16,7 @@ from hub.orders.approval import Verdict
 from hub.orders.model import LineKind, NewLine, NewOrder, OrderRow, Payment, missing
 from hub.orders.money import Method, NewPayment, PaymentKind
 from hub.orders.routes import body_of
+from hub.orders.rules import MAX_RULES
 from hub.orders.service import Change
 from hub.orders.settings import edit_route
 from hub.orders.stages import PARCEL, Route
@@ -133,6 +134,7 @@ class StageOut(s.Out):
     title: dict[str, str]
     kind: str
     moves: list[str]
+    follows: list[RuleOfRoute] = Field(description="rules that bring an order here by itself")
 
 
 class StagesOut(s.Out):
@@ -179,6 +181,18 @@ class StageOfRoute(s.In):
     actions: list[ActionOfStage] = Field(default_factory=list, max_length=20)
 
 
+class RuleOfRoute(s.In):
+    """When an order moves to a stage by itself, forward only: by its least advanced parcel and that one's money.
+
+    Read from the top, the first rule that holds decides; at least one of `parcel` and `money` is named.
+    """
+
+    parcel: list[s.Name] = Field(default_factory=list, max_length=20, description="statuses of parcels")
+    money: list[s.Name] = Field(default_factory=list, max_length=10, description="statuses of money")
+    payment: list[Literal["prepaid", "cod", "other"]] = Field(default_factory=list, max_length=3)
+    stage: s.Name
+
+
 class RouteBody(s.ActingBody):
     """A whole route; kept as a new version, running orders stay with theirs."""
 
@@ -186,6 +200,9 @@ class RouteBody(s.ActingBody):
     fields: list[FieldOfRoute] = Field(default_factory=list, max_length=30)
     stages: list[StageOfRoute] = Field(max_length=40)
     moves: dict[str, list[s.Name]] = Field(max_length=40)
+    rules: list[RuleOfRoute] | None = Field(
+        None, max_length=MAX_RULES, description="left out: those of the version before stay; []: none"
+    )
 
 
 class RouteOut(s.Out):
@@ -197,6 +214,7 @@ class RouteOut(s.Out):
     fields: list[FieldOfRoute]
     stages: list[StageOfRoute]
     moves: dict[str, list[str]]
+    rules: list[RuleOfRoute]
 
 
 def new_lines(lines: list[LineIn], currency: str) -> list[NewLine]:
@@ -397,7 +415,13 @@ def list_stages(conn: Connection, call: Call) -> StagesOut:
         raise NotFound(f"no route {name}")
     route = store.newest_route(conn, name)
     items = [
-        StageOut(key=st.key, title=dict(st.title), kind=st.kind, moves=list(route.moves.get(st.key, ())))
+        StageOut(
+            key=st.key,
+            title=dict(st.title),
+            kind=st.kind,
+            moves=list(route.moves.get(st.key, ())),
+            follows=[RuleOfRoute(**rule.body()) for rule in route.rules if rule.stage == st.key],
+        )
         for st in route.stages.values()
     ]
     return StagesOut(route=name, route_version=route.version, items=items)

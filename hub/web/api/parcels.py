@@ -11,8 +11,8 @@ from hub.access.model import May
 from hub.db.tx import Tx
 from hub.kernel.errors import FieldProblem, InputRejected, NotFound
 from hub.orders import store as orders
-from hub.shipments import bulk, found, joining, links, notices
-from hub.shipments.bulk import Line, Shelf, Verdict
+from hub.shipments import bulk, codes, found, joining, links, notices
+from hub.shipments.bulk import Heard, Line, Shelf, Verdict
 from hub.shipments.found import Proposal
 from hub.staff import store as staff
 from hub.web.api import schemas as s
@@ -86,21 +86,31 @@ class BulkOut(s.Out):
     lines: list[BulkLineOut]
 
 
+def hear_bulk(call: Call) -> Heard:
+    """What the carriers say about the numbers; asked before the transaction."""
+    services = call.services
+    return Shelf(services.carriers, services.account_plugins).hear(_lines(call.body))
+
+
+def _lines(body: BulkBody) -> list[Line]:
+    return [Line(at, one.number, one.order_number, one.carrier) for at, one in enumerate(body.lines, 1)]
+
+
 def add_bulk(tx: Tx, call: Call) -> BulkOut:
     """Many numbers at once."""
     body: BulkBody = call.body
     services = call.services
-    shelf = Shelf(services.carriers, services.account_plugins)
-    lines = [Line(at, one.number, one.order_number, one.carrier) for at, one in enumerate(body.lines, 1)]
+    heard: Heard = call.said()
+    lines = _lines(body)
     default = body.carrier
     if default and default not in services.carriers:
         names = ", ".join(sorted(services.carriers)) or "none is configured"
         raise InputRejected("no such carrier account", [FieldProblem("carrier", f"accounts: {names}")])
     if body.dry_run:
-        looked = bulk.look(tx.conn, lines, shelf, tx.now, default)
+        looked = bulk.look(tx.conn, lines, heard, tx.now, default)
     else:
         actor = call.acting(required=False)
-        looked = bulk.add(tx, actor, lines, shelf, default=default, skip_problems=body.skip_problems)
+        looked = bulk.add(tx, actor, lines, heard, default=default, skip_problems=body.skip_problems)
     shown = [
         BulkLineOut(
             line=one.line.at,
@@ -114,6 +124,60 @@ def add_bulk(tx: Tx, call: Call) -> BulkOut:
         for one in looked
     ]
     return BulkOut(added=0 if body.dry_run else sum(one.is_added for one in looked), lines=shown)
+
+
+class UnknownCodeOut(s.Out):
+    """A code of a carrier that no table lists. `table_line` is ready for the plugin's table; its status is yours."""
+
+    plugin: str
+    code: str
+    text: str = Field(description="the carrier's words, cut")
+    told: int = Field(description="how often it was told")
+    parcels: int = Field(description="parcels that told it")
+    first_seen_at: s.Time
+    last_seen_at: s.Time | None
+    table_line: str
+
+
+class ListedCode(s.In):
+    """A code that stands in the plugin's table now."""
+
+    plugin: s.Name
+    code: s.Name
+
+
+class ListedOut(s.Out):
+    """It left the list; should it come again, it is announced anew."""
+
+    plugin: str
+    code: str
+
+
+def list_codes(conn: Connection, call: Call) -> BaseModel:
+    """Newest first."""
+    asked: s.Page = call.query
+    rows, further = codes.unknown_codes(conn, asked.limit, asked.cursor or "")
+    shown = [
+        UnknownCodeOut(
+            plugin=row.plugin,
+            code=row.code,
+            text=row.words,
+            told=row.told,
+            parcels=row.parcels,
+            first_seen_at=s.time_of(row.first_seen_at) or "",
+            last_seen_at=s.time_of(row.last_seen_at),
+            table_line=row.line,
+        )
+        for row in rows
+    ]
+    return list_of(UnknownCodeOut)(items=shown, next_cursor=further)
+
+
+def settle_code(tx: Tx, call: Call) -> ListedOut:
+    """Off the list."""
+    body: ListedCode = call.body
+    codes.listed(tx, call.actor, body.plugin, body.code)
+    return ListedOut(plugin=body.plugin, code=body.code)
 
 
 class NoticesBody(s.In):
@@ -215,6 +279,12 @@ def join_order(tx: Tx, call: Call) -> s.ShipmentDetail:
     return detail(tx.conn, row.id)
 
 
+def detach_order(tx: Tx, call: Call) -> s.ShipmentDetail:
+    """A parcel leaves an order that it does not belong to; it is followed on."""
+    row = joining.detach(tx, call.acting(required=False), call.id())
+    return detail(tx.conn, row.id)
+
+
 def get_link(conn: Connection, call: Call) -> TrackLinkOut:
     """The page's address. 404 where the order has none."""
     order = orders.get(conn, call.id())
@@ -241,7 +311,7 @@ def _link(order_id: int, secret: str) -> TrackLinkOut:
 OPERATIONS = (
     Operation(
         method="POST", path="/shipments/bulk", summary="Add many waybill numbers, or see what would happen",
-        tag="shipments", may=May.WORK, body=BulkBody, result=BulkOut, writes=add_bulk, errors=(409,),
+        tag="shipments", may=May.WORK, body=BulkBody, result=BulkOut, asks=hear_bulk, writes=add_bulk, errors=(409,),
     ),
     Operation(
         method="GET", path="/teams/{name}/customer-notices", summary="What customers are told about their parcels",
@@ -250,6 +320,14 @@ OPERATIONS = (
     Operation(
         method="PUT", path="/teams/{name}/customer-notices", summary="Choose what customers are told",
         tag="shipments", may=May.LEAD, body=NoticesBody, result=NoticesOut, writes=set_notices, errors=(404,),
+    ),
+    Operation(
+        method="GET", path="/unknown-codes", summary="Codes of carriers that no table lists", tag="shipments",
+        may=May.OPERATE, query=s.Page, result=list_of(UnknownCodeOut), reads=list_codes,
+    ),
+    Operation(
+        method="POST", path="/unknown-codes/listed", summary="A code stands in the plugin's table now",
+        tag="shipments", may=May.OPERATE, body=ListedCode, result=ListedOut, writes=settle_code, errors=(404,),
     ),
     Operation(
         method="GET", path="/waybills", summary="Waybills found at the carriers, without an order",
@@ -267,6 +345,10 @@ OPERATIONS = (
         method="POST", path="/shipments/{id}/order", summary="A parcel without an order joins one",
         tag="shipments", may=May.WORK, body=OrderOfShipment, result=s.ShipmentDetail, writes=join_order,
         errors=(404, 409),
+    ),
+    Operation(
+        method="POST", path="/shipments/{id}/detach", summary="A parcel leaves its order", tag="shipments",
+        may=May.WORK, body=s.ActingBody, result=s.ShipmentDetail, writes=detach_order, errors=(404, 409),
     ),
     Operation(
         method="GET", path="/orders/{id}/track-link", summary="The customer's tracking page", tag="shipments",

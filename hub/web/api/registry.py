@@ -8,9 +8,10 @@ made of the same declarations (`hub.web.api.openapi`), so it cannot differ from 
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import orjson
@@ -35,7 +36,7 @@ _ETAG = re.compile(r'(?:W/)?"?(\d{1,18})"?')
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, checked. `params`: ids of the path as numbers, names as text."""
+    """One call, checked. `params`: ids of the path as numbers, names as text. `asked`: see `Operation.asks`."""
 
     services: Services
     actor: Actor
@@ -43,6 +44,13 @@ class Call:
     query: Any
     body: Any
     if_match: int | None
+    asked: Any = None
+
+    def said(self) -> Any:
+        """What plugins said before the transaction, or raises how they were refused."""
+        if isinstance(self.asked, HubError):
+            raise self.asked
+        return self.asked
 
     def id(self, name: str = "id") -> int:
         """An id of the path."""
@@ -70,7 +78,10 @@ Writes = Callable[[Tx, Call], BaseModel]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One operation. Exactly one of `reads` and `writes`; `afterwards` runs on the result, off any transaction."""
+    """One operation. Exactly one of `reads` and `writes`; `afterwards` runs on the result, off any transaction.
+
+    asks  asks plugins, in a thread, before the transaction: no plugin's code runs while anything is locked
+    """
 
     method: str
     path: str
@@ -80,6 +91,7 @@ class Operation:
     result: type[BaseModel]
     reads: Reads | None = None
     writes: Writes | None = None
+    asks: Callable[[Call], Any] | None = None
     afterwards: Callable[[Call, BaseModel], Any] | None = None
     query: type[BaseModel] = Empty
     body: type[BaseModel] | None = None
@@ -117,6 +129,8 @@ class Operation:
             )
         except UnsupportedMedia:
             return problem(415, "send application/json")
+        if self.asks is not None:
+            call = replace(call, asked=await asyncio.to_thread(_told, self.asks, call))
         if self.reads is not None:
             reads = self.reads
             result = await services.db.read(lambda conn: reads(conn, call))
@@ -141,6 +155,14 @@ class Operation:
                 [FieldProblem("Idempotency-Key", "1 to 200 printable ASCII characters")],
             )
         return await Idempotent(self, call, request.path, key, raw).run()
+
+
+def _told(asks: Callable[[Call], Any], call: Call) -> Any:
+    """A refusal is kept for the transaction: under an Idempotency-Key it is a first answer like others."""
+    try:
+        return asks(call)
+    except HubError as error:
+        return error
 
 
 class Idempotent:

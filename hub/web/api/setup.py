@@ -102,10 +102,10 @@ def remove_template(tx: Tx, call: Call) -> Removed:
 # --- web hooks -------------------------------------------------------------------------------------------
 
 Event = Literal[
-    "order.created", "order.stage", "order.paid", "shipment.status", "shipment.money", "request.created",
-    "request.closed",
-    "contact.merged",
-    "contact.unmerged",
+    "order.created", "order.stage", "order.paid", "shipment.attached", "shipment.detached", "shipment.status",
+    "shipment.place", "shipment.estimated", "shipment.storage", "shipment.money", "shipment.linked",
+    "shipment.question", "request.created", "request.closed",
+    "contact.merged", "contact.unmerged",
 ]  # fmt: skip
 
 

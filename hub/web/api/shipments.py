@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
@@ -100,30 +100,35 @@ def list_of_order(conn: Connection, call: Call) -> BaseModel:
 
 def attach(tx: Tx, call: Call) -> s.ShipmentDetail:
     """A waybill number joins the order; it is asked for at once."""
-    body: ShipmentBody = call.body
     actor = call.acting(required=False)
     order = orders.get(tx.conn, call.id())
-    account, number = choose(call.services.carriers, body.carrier, body.number)
+    account, number = call.said()
     plugin = call.services.account_plugins[account]
     phone = contacts.get(tx.conn, order.contact_id).first("phone") or None
     row = joining.attach(tx, actor, order.id, account, plugin, number, phone)
     return detail(tx.conn, row.id)
 
 
-def choose(carriers: Any, account: str | None, typed: str) -> tuple[str, str]:
-    """(account, number as the carrier writes it). Raises InputRejected with what to do."""
+def whose(call: Call) -> tuple[str, str]:
+    """Asked before the transaction."""
+    body: ShipmentBody = call.body
+    return choose(call.services.carriers, body.carrier, body.number)
+
+
+def choose(carriers: Mapping[str, Carrier], account: str | None, typed: str) -> tuple[str, str]:
+    """(account, number as the carrier writes it). Raises InputRejected with what to do.
+
+    Calls plugins: never in a transaction, and off the loop.
+    """
     number = service.check_number(typed)
     if account is not None:
         if account not in carriers:
             names = ", ".join(sorted(carriers)) or "none is configured"
             raise InputRejected("no such carrier account", [FieldProblem("carrier", f"accounts: {names}")])
         return account, written(carriers[account], number)
-    likely = [
-        (name, carrier.looks_like(number).likeness)
-        for name, carrier in carriers.items()
-        if carrier.looks_like(number).likeness is not Likeness.NO
-    ]
-    sure = [name for name, likeness in likely if likeness is Likeness.SURE] or [name for name, _ in likely]
+    told = {name: carrier.looks_like(number).likeness for name, carrier in carriers.items()}
+    likely = [name for name, likeness in told.items() if likeness is not Likeness.NO]
+    sure = [name for name in likely if told[name] is Likeness.SURE] or likely
     if len(sure) != 1:
         hint = f"it could be {', '.join(sorted(sure))}" if sure else "it looks like none of the carriers"
         raise InputRejected("whose number is this?", [FieldProblem("carrier", f"name the account: {hint}")])
@@ -166,6 +171,7 @@ OPERATIONS = (
     ),
     Operation(
         method="POST", path="/orders/{id}/shipments", summary="Attach a waybill number", tag="shipments",
-        may=May.WORK, body=ShipmentBody, result=s.ShipmentDetail, writes=attach, status=201, errors=(404, 409),
+        may=May.WORK, body=ShipmentBody, result=s.ShipmentDetail, asks=whose, writes=attach, status=201,
+        errors=(404, 409),
     ),
 )  # fmt: skip

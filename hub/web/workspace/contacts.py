@@ -260,7 +260,7 @@ async def attach(visit: Visit) -> web.Response:
             given = CardChange(organisation_id=organisation_id, position=form.line("position"))
         cards.change(tx, visit.actor, visit.id(), given, form.version())
 
-    return await _changed(visit, run, "detached" if form.line("do") == "detach" else "person_attached")
+    return await _changed(visit, run, "person_detached" if form.line("do") == "detach" else "person_attached")
 
 
 async def _changed(visit: Visit, run: Callable[[Tx], None], notice: str) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -188,14 +189,15 @@ async def attach(visit: Visit) -> web.Response:
     form, order_id, services = visit.form, visit.id(), visit.services
     form.name = "parcel"
 
-    def write(tx: Tx) -> None:
+    def write(tx: Tx, account: str, number: str) -> None:
         order = store.get(tx.conn, order_id)
-        account, number = choose(services.carriers, form.line("carrier") or None, form.line("number"))
         phone = contacts.get(tx.conn, order.contact_id).first("phone") or None
         joining.attach(tx, visit.actor, order_id, account, services.account_plugins[account], number, phone)
 
     try:
-        await visit.write(write)
+        typed = (form.line("carrier") or None, form.line("number"))
+        account, number = await asyncio.to_thread(choose, services.carriers, *typed)
+        await visit.write(lambda tx: write(tx, account, number))
     except (InputRejected, RuleSaysNo, VersionConflict) as error:
         return await refused(visit, error, order_id)
     return visit.redirect(f"/orders/{order_id}#parcels", "attached")

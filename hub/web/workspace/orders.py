@@ -25,6 +25,7 @@ from hub.shipments import found
 from hub.shipments import store as shipments
 from hub.shipments.found import Proposal
 from hub.shipments.links import link_of
+from hub.shipments.pages import pages
 from hub.web.i18n import SOURCE
 from hub.web.workspace import queries
 from hub.web.workspace.order_lines import MORE_ROWS, rows_of
@@ -134,10 +135,16 @@ def carrier_titles(visit: Visit) -> dict[str, str]:
     return {a: f"{title} ({a})" if title in doubled else title for a, title in found.items()}
 
 
-def view_of(conn: Connection, order_id: int, titles: Mapping[str, str], now: int) -> OrderView:
+def view_of(
+    conn: Connection,
+    order_id: int,
+    titles: Mapping[str, str],
+    now: int,
+    addresses: Mapping[str, str] | None = None,
+) -> OrderView:
     """Read the page of an order. Raises NotFound."""
     row = store.get(conn, order_id)
-    parcels = parcels_of(conn, shipments.of_order(conn, order_id), titles, now)
+    parcels = parcels_of(conn, shipments.of_order(conn, order_id), titles, now, addresses)
     route = store.load_route(conn, row.route, row.route_version)
     payments, asked = store.payments(conn, order_id), store.approvals(conn, order_id)
     return OrderView(
@@ -162,10 +169,12 @@ def view_of(conn: Connection, order_id: int, titles: Mapping[str, str], now: int
 async def show_order(visit: Visit, order_id: int, status: int = 200) -> web.Response:
     """The page of an order, after a refused form too."""
     titles = carrier_titles(visit)
-    view = await visit.read(lambda conn: view_of(conn, order_id, titles, visit.words.now))
+    addresses = pages(visit.services.carriers)
+    view = await visit.read(lambda conn: view_of(conn, order_id, titles, visit.words.now, addresses))
     return visit.render(
         "order.html", status, v=view, base=visit.origin, carriers=titles, line_rows=rows_of(visit.form, MORE_ROWS),
         title_of=lambda s: title_of(s, visit.language), field_title=lambda t: text_in(t, visit.language),
+        stage_titles={key: title_of(one, visit.language) for key, one in view.route.stages.items()},
     )  # fmt: skip
 
 

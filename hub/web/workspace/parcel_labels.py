@@ -50,8 +50,24 @@ VERDICT = {
     "present": (N_("There already"), "neutral"),
     "problem": (N_("Problem"), "bad"),
 }
-# Sentences of bulk adding and of found waybills; part of `labels.SENTENCES`.
+RULE = {
+    "parcel": N_("The least advanced parcel: %(names)s"),
+    "money": N_("its money: %(names)s"),
+    "payment": N_("payment: %(names)s"),
+}
+# Sentences of bulk adding, of found waybills and of the rules of routes; part of `labels.SENTENCES`.
 SENTENCES = (
+    N_("this waybill goes with %(number)s: take that one off the order"),
+    N_("this parcel belongs to no order"),
+    N_("parcel %(number)s was moved by somebody else"),
+    N_("write such as: parcel delivered; money paid_out; payment cod -> paid"),
+    N_("parcel cannot be %(name)s: one of %(names)s"),
+    N_("money cannot be %(name)s: one of %(names)s"),
+    N_("payment cannot be %(name)s: one of %(names)s"),
+    N_("a route has at most %(count)s rules"),
+    N_("a rule cancels no order: %(name)s is for people"),
+    N_("an order begins at %(name)s: a rule moves forward"),
+    N_("this rule never decides: rule %(number)s holds whenever it does"),
     N_("a spreadsheet has shortened this number: make its column text and copy it again"),
     N_("this is no waybill number: 4 to 40 Latin letters and digits"),
     N_("which carrier? accounts: %(names)s"),

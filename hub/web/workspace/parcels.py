@@ -14,6 +14,7 @@ from hub.kernel.clock import DAY
 from hub.sdk.tracking import FINAL, RANK, Status
 from hub.shipments import store
 from hub.shipments.model import Seen
+from hub.shipments.pages import page_of
 from hub.shipments.store import ShipmentRow
 
 WARNED_BEFORE = 2 * DAY
@@ -51,6 +52,7 @@ class Parcel:
     related: Sequence[ShipmentRow]
     carrier: str
     now: int
+    page: str = ""  # the carrier's own, of this number
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -119,9 +121,16 @@ def timeline(seen: Sequence[Seen]) -> list[Step]:
 
 
 def parcels_of(
-    conn: Connection, rows: Sequence[ShipmentRow], titles: Mapping[str, str], now: int
+    conn: Connection,
+    rows: Sequence[ShipmentRow],
+    titles: Mapping[str, str],
+    now: int,
+    pages: Mapping[str, str] | None = None,
 ) -> list[Parcel]:
-    """Parcels with their timelines; further legs stand with the parcel that they belong to."""
+    """Parcels with their timelines; further legs stand with the parcel that they belong to.
+
+    pages  by account the address of the carrier's page of a number
+    """
     seen = store.observations(conn, [r.id for r in rows])
     known = {r.id for r in rows}
     return [
@@ -131,6 +140,7 @@ def parcels_of(
             [r for r in rows if r.parent_id == parcel.id],
             titles.get(parcel.account, parcel.account),
             now,
+            page_of((pages or {}).get(parcel.account, ""), parcel.number),
         )
         for parcel in rows
         if parcel.parent_id not in known

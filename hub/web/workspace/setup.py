@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from hub.access import secrets
 from hub.kernel.errors import InputRejected, NotFound, RuleSaysNo, VersionConflict
-from hub.orders import settings, store
+from hub.orders import rules, settings, store
 from hub.orders.actions import of_line
 from hub.orders.routes import KINDS
 from hub.orders.stages import Check, Route
@@ -30,6 +30,7 @@ from hub.web.workspace.visit import Visit
 
 SPARE = 2
 EXAMPLES = ("notify responsible", "notify heads", "task …", "send …", "next contact 3")
+RULE_EXAMPLE = rules.PAID.line()
 MAX_ROWS = 40
 _PLACE = re.compile(r"stages\.(\d+)(?:\.(\w+))?")
 _LISTS = ("requires", "checks", "approvals")
@@ -72,6 +73,9 @@ async def _route_page(visit: Visit, status: int = 200) -> web.Response:
     rows = min(MAX_ROWS, _rows(values) + SPARE)
     return visit.render(
         "route.html", status, route=route, values=values, rows=rows, checks=list(Check), kinds=KINDS,
+        stage_titles={key: text_in(stage.title, visit.language) for key, stage in route.stages.items()},
+        followed=[rule for rule in route.rules if rule.stage in route.stages], rule_example=RULE_EXAMPLE,
+        statuses=rules.ADVANCE, money_statuses=rules.MONEY_ADVANCE, payments=rules.PAYMENTS,
         text_in=lambda t: text_in(t, visit.language), kind_words=labels.KIND, actions=EXAMPLES,
     )  # fmt: skip
 
@@ -84,6 +88,7 @@ def values_of(route: Route) -> dict[str, str]:
         "fields": "\n".join(
             f"{key}: {title.get('en', '')} / {title.get('uk', '')}" for key, title in route.fields.items()
         ),
+        "rules": "\n".join(rule.line() for rule in route.rules if rule.stage in route.stages),
     }
     for at, stage in enumerate(route.stages.values()):
         found |= {
@@ -128,7 +133,20 @@ def body_of_form(form: Form) -> tuple[dict[str, Any], list[int]]:
         if line.strip():
             fields.append({"key": key.strip(), "title": _titles(english.strip(), ukrainian.strip())})
     title = _titles(form.line("title_en"), form.line("title_uk"))
-    return {"title": title, "fields": fields, "stages": stages, "moves": moves}, rows
+    body = {"title": title, "fields": fields, "stages": stages, "moves": moves, "rules": _rules(form)}
+    return body, rows
+
+
+def _rules(form: Form) -> list[dict[str, Any]]:
+    found = []
+    for line in form.body("rules").splitlines():
+        if not line.strip():
+            continue
+        try:
+            found.append(rules.of_line(line).body())
+        except ValueError as error:
+            form.problem("rules", str(error))
+    return found
 
 
 def _titles(english: str, ukrainian: str) -> dict[str, str]:
@@ -179,8 +197,8 @@ def _place(form: Form, error: InputRejected, rows: list[int]) -> None:
             form.problem(f"{column}_{rows[int(found.group(1))]}", problem.message)
         elif problem.path.startswith("moves.") and problem.path[6:] in keys:
             form.problem(f"moves_{keys[problem.path[6:]]}", problem.message)
-        elif problem.path.startswith("fields."):
-            form.problem("fields", problem.message)
+        elif problem.path.startswith(("fields.", "rules.")):
+            form.problem(problem.path.partition(".")[0], problem.message)
 
 
 # --- templates -------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from hub.kernel.errors import InputRejected, NotFound, RuleSaysNo
 from hub.kernel.money import Money
 from hub.kernel.sheets import Cell
 from hub.shipments import bulk, listing
-from hub.shipments.bulk import Line, Looked, Shelf, Verdict
+from hub.shipments.bulk import Heard, Line, Looked, Shelf, Verdict
 from hub.shipments.listing import Item, Wanted
 from hub.web.i18n import N_
 from hub.web.workspace import queries
@@ -30,8 +30,12 @@ from hub.web.workspace.words import Words
 
 MAX_FILE = 5 * 1024 * 1024
 MAX_EXPORT = 50_000
+EXPORT_PAGE = 1_000
 PART = 15_000
 TOO_LONG = N_("this is too long: send it as a file")
+GOES_ON = N_(
+    "only the first %(number)s parcels stand here: choose a filter, or ask for `hub export shipments`"
+)
 NOTHING = N_("paste numbers, one a line, or choose a file")
 
 
@@ -67,24 +71,27 @@ async def add(visit: Visit) -> web.Response:
     form.name = "bulk"
     shelf = Shelf(visit.services.carriers, visit.services.account_plugins, carrier_titles(visit))
     lines: Sequence[Line] = []
+    heard: Heard | None = None
     default = form.line("carrier")
     default = default if default in visit.services.carriers else ""
     try:
         lines = await _lines_of(visit)
+        heard = await asyncio.to_thread(shelf.hear, lines)  # plugins: before anything is locked
         if form.line("confirm") != "1":
-            return await _preview(visit, lines, shelf, default)
+            return await _preview(visit, lines, heard, default)
         skip = form.line("skip") == "1"
         looked = await visit.write(
-            lambda tx: bulk.add(tx, visit.actor, lines, shelf, default=default, skip_problems=skip)
+            lambda tx: bulk.add(tx, visit.actor, lines, heard, default=default, skip_problems=skip)
         )
     except InputRejected as error:
         form.message = visit.words.sentence(error.message)
-        if not lines:
+        if heard is None:
             return _page(visit, [], [], 422)
-        return await _preview(visit, lines, shelf, default, 422)
+        return await _preview(visit, lines, heard, default, 422)
     except RuleSaysNo as error:  # somebody added one of them meanwhile: the preview says which
         form.message = visit.words.error(error, {})
-        return await _preview(visit, lines, shelf, default, 409)
+        assert heard is not None
+        return await _preview(visit, lines, heard, default, 409)
     orders = {one.order_id for one in looked if one.is_added}
     alone = len(orders) == 1 and None not in orders
     return visit.redirect(f"/orders/{orders.pop()}#parcels" if alone else "/shipments", "bulk_added")
@@ -109,10 +116,10 @@ async def _lines_of(visit: Visit) -> list[Line]:
 
 
 async def _preview(
-    visit: Visit, lines: Sequence[Line], shelf: Shelf, default: str, status: int = 200
+    visit: Visit, lines: Sequence[Line], heard: Heard, default: str, status: int = 200
 ) -> web.Response:
     now = visit.services.clock.now()
-    looked = await visit.read(lambda conn: bulk.look(conn, lines, shelf, now, default))
+    looked = await visit.read(lambda conn: bulk.look(conn, lines, heard, now, default))
     return _page(visit, lines, looked, status)
 
 
@@ -130,13 +137,14 @@ async def export(visit: Visit) -> web.Response:
     form = visit.query("format") or "csv"
     if form not in {"csv", "xlsx"}:
         raise NotFound
-    wanted = replace(wanted_of(visit), cursor="", limit=1_000)
+    wanted = replace(wanted_of(visit), cursor="", limit=EXPORT_PAGE)
     now, titles, words = visit.services.clock.now(), carrier_titles(visit), visit.words
 
     def write(conn: Connection) -> bytes:
         target = io.BytesIO()
         people = queries.names(conn)
-        rows = (_row(item, words, titles, people) for item in _all(conn, wanted, now))
+        more = [words.t(GOES_ON, number=MAX_EXPORT)]
+        rows = (_row(item, words, titles, people) if item else more for item in _all(conn, wanted, now))
         sheets.WRITERS[form](target, [words.t(one) for one in HEAD], rows)
         return target.getvalue()
 
@@ -153,14 +161,17 @@ def _quoted(name: str) -> str:
     return quote(name, safe="")
 
 
-def _all(conn: Connection, wanted: Wanted, now: Any) -> Iterator[Item]:
-    """Page after page, up to what a spreadsheet is good for."""
+def _all(conn: Connection, wanted: Wanted, now: Any) -> Iterator[Item | None]:
+    """Page after page, up to what a spreadsheet is good for; None at the end where there are more."""
     count = 0
     while True:
         found = listing.find(conn, wanted, now)
         yield from listing.items(conn, found.items)
         count += len(found.items)
-        if found.further is None or count >= MAX_EXPORT:
+        if found.further is None:
+            return
+        if count >= MAX_EXPORT:
+            yield None
             return
         wanted = replace(wanted, cursor=found.further)
 

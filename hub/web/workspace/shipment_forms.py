@@ -31,6 +31,17 @@ async def adopt(visit: Visit) -> web.Response:
     return visit.redirect(f"/orders/{order_id}#parcels", "attached")
 
 
+async def detach(visit: Visit) -> web.Response:
+    """POST /shipments/<id>/detach: the parcel is none of this order's."""
+    visit.form.name = "detach"
+    try:
+        await visit.write(lambda tx: joining.detach(tx, visit.actor, visit.id()))
+    except _REFUSALS as error:
+        visit.form.message = visit.words.error(error, {})
+        return await show_shipment(visit, visit.id(), _status(error))
+    return visit.redirect(f"/shipments/{visit.id()}", "detached")
+
+
 async def attach_waybill(visit: Visit) -> web.Response:
     """POST /waybills/<id>/attach: to the order it is proposed for, or to the one that was typed."""
     waybill_id, services = visit.id(), visit.services

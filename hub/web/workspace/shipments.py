@@ -9,8 +9,9 @@ from aiohttp import web
 from sqlalchemy.engine import Connection
 
 from hub.kernel.errors import InputRejected
-from hub.shipments import found, listing, store
+from hub.shipments import codes, found, listing, store
 from hub.shipments.listing import Concern, Wanted
+from hub.shipments.pages import pages
 from hub.web.workspace import labels, queries
 from hub.web.workspace.orders import carrier_titles
 from hub.web.workspace.parcels import parcels_of
@@ -79,15 +80,40 @@ async def shipment_page(visit: Visit) -> web.Response:
 
 async def show_shipment(visit: Visit, shipment_id: int, status: int = 200) -> web.Response:
     """The page of a parcel, after a refused form too."""
-    titles = carrier_titles(visit)
+    titles, addresses = carrier_titles(visit), pages(visit.services.carriers)
 
     def find(conn: Connection) -> dict[str, Any]:
         row = store.get(conn, shipment_id)
         rows = [row, *store.children(conn, [row.id])]
         number = queries.order_number(conn, row.order_id) if row.order_id is not None else None
-        parcel = parcels_of(conn, rows, titles, visit.words.now)[0]
+        parcel = parcels_of(conn, rows, titles, visit.words.now, addresses)[0]
         parents = store.many(conn, [row.parent_id]) if row.parent_id is not None else []
         parent = parents[0] if parents else None
         return {"parcel": parcel, "order_number": number, "parent": parent}
 
     return visit.render("shipment.html", status, **await visit.read(find))
+
+
+# --- codes that no table lists -----------------------------------------------------------------------------
+
+
+async def code_list(visit: Visit) -> web.Response:
+    """GET /unknown-codes"""
+    cursor = visit.query("cursor")
+    try:
+        rows, further = await visit.read(lambda conn: codes.unknown_codes(conn, queries.PAGE, cursor))
+    except InputRejected:
+        return visit.redirect("/unknown-codes")
+    plugins = visit.services.carrier_plugins
+    titles = {
+        name: plugin.title.get(visit.language) or plugin.title.get("en") or name
+        for name, plugin in plugins.items()
+    }
+    return visit.render("unknown_codes.html", codes=rows, further=further, first=not cursor, plugins=titles)
+
+
+async def code_listed(visit: Visit) -> web.Response:
+    """POST /unknown-codes/listed: it stands in the plugin's table now."""
+    plugin, code = visit.form.line("plugin", 100), visit.form.line("code", 100)
+    await visit.write(lambda tx: codes.listed(tx, visit.actor, plugin, code))
+    return visit.redirect("/unknown-codes", "code_listed")

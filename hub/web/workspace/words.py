@@ -17,6 +17,7 @@ from hub.kernel.clock import DAY, HOUR, MINUTE, moment, parse_rfc3339
 from hub.kernel.errors import FieldProblem, HubError, Incomplete, TransitionRefused
 from hub.kernel.money import Money, show_quantity
 from hub.kernel.phone import show_phone
+from hub.orders import rules
 from hub.web.i18n import N_, catalogue
 from hub.web.workspace import account_words, labels, parcel_labels
 
@@ -286,6 +287,20 @@ class Words:
     def parcel_problem(self, problem: str) -> str:
         """What stands in the way of tracking."""
         return self.t(labels.PARCEL_PROBLEM.get(problem, problem))
+
+    def rule(self, line: str, titles: Mapping[str, str]) -> str:
+        """A rule by which an order follows its parcels; `titles` of stages. Text that is none stays as it is."""
+        try:
+            rule = rules.of_line(line)
+        except ValueError:
+            return line
+        told = {
+            "parcel": [self.status(one).text for one in rule.parcel],
+            "money": [self.money_status(one).text for one in rule.money],
+            "payment": [self.payment(one) for one in rule.payment],
+        }
+        parts = [self.t(parcel_labels.RULE[name], names=", ".join(v)) for name, v in told.items() if v]
+        return f"{_capital('; '.join(parts))} → {titles.get(rule.stage, rule.stage)}"
 
     def statuses(self, keys: Sequence[str]) -> list[tuple[str, str]]:
         """Statuses of parcels to choose from."""

@@ -22,6 +22,7 @@ from hub.sdk import (
     TrackAnswer,
     TrackingNumber,
 )
+from hub.shipments.pages import page_of
 from hub.testing.host import LoopbackHost
 from plugins.nova_poshta.dates import KYIV, kyiv_day, kyiv_time, seconds_to_midnight
 from plugins.nova_poshta.numbers import recognise, wire_number
@@ -249,6 +250,17 @@ async def test_the_call_has_the_documented_four_keys():
         "calledMethod": "getStatusDocuments",
         "methodProperties": {"Documents": [{"DocumentNumber": NUMBER, "Phone": PHONE.removeprefix("+")}]},
     }
+
+
+def test_n21_the_page_of_a_parcel_is_a_setting_because_the_carrier_moved_it_before():
+    usual = NovaPoshta("np", NovaPoshtaSettings(), LoopbackHost()).capabilities.tracking_page
+    assert page_of(usual, "20450000000001") == "https://novaposhta.ua/tracking/?cargo_number=20450000000001"
+    moved = NovaPoshtaSettings(tracking_page="https://novaposhta.ua/elsewhere/{number}")
+    assert NovaPoshta("np", moved, LoopbackHost()).capabilities.tracking_page.endswith("/elsewhere/{number}")
+    none = NovaPoshta("np", NovaPoshtaSettings(tracking_page=""), LoopbackHost()).capabilities.tracking_page
+    assert page_of(none, "20450000000001") == ""
+    with pytest.raises(ValidationError):
+        NovaPoshtaSettings(tracking_page="javascript:alert(1)")
 
 
 async def test_n21_nothing_but_the_api_is_asked():

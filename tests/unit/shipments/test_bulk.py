@@ -1,6 +1,8 @@
 """Many numbers at once: what each line means, every problem before anything is written, all or nothing."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from hub.contacts.model import PHONE, IdentityKey, Person
@@ -56,7 +58,9 @@ def order(world):
 
 def looked(world, pasted, default=""):
     lines = bulk.read_pasted(pasted)
-    return world.db.read_now(lambda conn: bulk.look(conn, lines, SHELF, world.clock.now(), default))
+    return world.db.read_now(
+        lambda conn: bulk.look(conn, lines, SHELF.hear(lines), world.clock.now(), default)
+    )
 
 
 def numbers(world):
@@ -117,10 +121,10 @@ def test_nothing_is_written_while_a_line_has_a_problem(world, order):
     _, number = order()
     lines = bulk.read_pasted(f"{number} {N1}\n777 {N2}\nABCDEFGH")
     with pytest.raises(InputRejected) as refused:
-        world.write(bulk.add, world.admin, lines, SHELF)
+        world.write(bulk.add, world.admin, lines, SHELF.hear(lines))
     assert [p.path for p in refused.value.problems] == ["lines.2", "lines.3"]
     assert numbers(world) == []
-    world.write(bulk.add, world.admin, lines, SHELF, skip_problems=True)
+    world.write(bulk.add, world.admin, lines, SHELF.hear(lines), skip_problems=True)
     assert [one for one, _ in numbers(world)] == [N1]
 
 
@@ -128,9 +132,10 @@ def test_the_same_lines_again_make_no_doubles_and_loose_ones_join_later(world, o
     order_id, number = order()
     lines = bulk.read_pasted(f"{number} {N1}\n{N2}")
     for _ in range(2):
-        world.write(bulk.add, world.admin, lines, SHELF)
+        world.write(bulk.add, world.admin, lines, SHELF.hear(lines))
     assert numbers(world) == [(N1, order_id), (N2, None)]
-    world.write(bulk.add, world.admin, bulk.read_pasted(f"{number} {N2}"), SHELF)
+    lines = bulk.read_pasted(f"{number} {N2}")
+    world.write(bulk.add, world.admin, lines, SHELF.hear(lines))
     assert numbers(world) == [(N1, order_id), (N2, order_id)]
     joined = world.db.read_now(lambda conn: store.of_order(conn, order_id))[1]
     assert (joined.cod, joined.money_status, joined.phone) == (True, "unknown", "+380677654321")
@@ -151,3 +156,26 @@ def test_too_many_lines_are_refused_before_anything_is_read():
 def test_a_line_reads_back_as_it_was_pasted():
     for line in (Line(1, N1, "1001", "np"), Line(1, N1, "1001"), Line(1, N1), Line(1, N1, "", "np")):
         assert bulk.read_pasted(line.pasted()) == [line]
+
+
+PASTED = st.text(st.sampled_from("0123456789 №#;\tAя-"), max_size=60)
+
+
+@given(st.lists(PASTED, max_size=6), st.sampled_from(["", "np", "third"]))
+@example(["77 2045 0812 3456 73"], "")
+@example(["№1 ¼"], "np")
+def test_all_that_is_asked_about_a_line_was_heard_before(pasted, default):
+    """Looking calls no plugin: whatever a line reads like, its carriers were asked before."""
+    lines = bulk.read_pasted("\n".join(pasted))
+    heard = SHELF.hear(lines)
+    for line in lines:
+        for order_first in (bulk.split(line, _every, heard), bulk.split(line, _no, heard)):
+            bulk._placed(order_first, heard, default)
+
+
+def _every(_word):
+    return True
+
+
+def _no(_word):
+    return False

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.kernel.clock import DAY, Instant, instant
@@ -30,7 +30,6 @@ from hub.shipments.model import (
     pack,
     related_of,
     seen_of,
-    stage_of,
     unite,
     with_children,
 )
@@ -345,46 +344,6 @@ RETURN, REDIRECT = RelationKind.RETURN, RelationKind.REDIRECT
 def test_a_parcel_is_seen_with_its_further_legs(own, children, status):
     for order in itertools.permutations(children):
         assert with_children(own, order) is status
-
-
-# --- the order's stage --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("parcels", "cod", "stage"),
-    [
-        ([], False, None),
-        ([(S.UNKNOWN, M.NONE)], False, None),
-        ([(S.CREATED, M.NONE)], False, None),
-        ([(S.ACCEPTED, M.NONE)], False, "shipped"),
-        ([(S.IN_TRANSIT, M.NONE)], False, "shipped"),
-        ([(S.ARRIVED, M.NONE)], False, "arrived"),
-        ([(S.REFUSED, M.NONE)], False, "arrived"),
-        ([(S.RETURNING, M.NONE)], False, "arrived"),
-        ([(S.DELIVERED, M.NONE)], False, "delivered"),
-        ([(S.DELIVERED, M.COLLECTED)], True, "delivered"),
-        ([(S.DELIVERED, M.PAID_OUT)], True, "paid"),
-        ([(S.DELIVERED, M.PAID_OUT)], False, "delivered"),
-        ([(S.DELIVERED, M.PAID_OUT), (S.DELIVERED, M.COLLECTED)], True, "delivered"),
-        ([(S.DELIVERED, M.PAID_OUT), (S.ARRIVED, M.EXPECTED)], True, "arrived"),
-        ([(S.DELIVERED, M.PAID_OUT), (S.CREATED, M.EXPECTED)], True, None),
-        ([(S.DELIVERED, M.PAID_OUT), (S.CANCELLED, M.NOT_COLLECTED)], True, "paid"),
-        ([(S.CANCELLED, M.NONE)], False, None),
-        ([(S.RETURNED, M.NOT_COLLECTED)], True, "returned"),
-        ([(S.RETURNED, M.NOT_COLLECTED), (S.DELIVERED, M.PAID_OUT)], True, "paid"),
-        ([(S.RETURNED, M.NOT_COLLECTED), (S.DELIVERED, M.COLLECTED)], True, "delivered"),
-    ],
-)
-def test_an_order_follows_its_least_advanced_active_parcel(parcels, cod, stage):
-    for order in itertools.permutations(parcels):
-        assert stage_of(order, cod=cod) == stage
-
-
-@given(st.lists(st.tuples(st.sampled_from(S), st.sampled_from(M)), max_size=5), st.booleans())
-@example([(S.CANCELLED, M.NONE), (S.CANCELLED, M.NONE)], True)
-def test_a_cancelled_waybill_never_changes_the_stage(parcels, cod):
-    cancelled = (S.CANCELLED, M.NOT_COLLECTED)
-    assert stage_of([*parcels, cancelled], cod=cod) == stage_of(parcels, cod=cod)
 
 
 def test_every_status_has_a_rank_and_the_final_ones_are_the_highest():
