@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from html import escape
@@ -20,7 +19,7 @@ from hub.sdk import Attachment, Event, EventKind, Mark, PayloadUnreadable, RawDe
 from plugins.email import automatic, forms, markup, mime, quotes
 from plugins.email.automatic import Author
 from plugins.email.compose import OURS
-from plugins.email.headers import Headers, Mailbox, date, mailboxes, message_ids, split
+from plugins.email.headers import Headers, Mailbox, date, mailboxes, message_ids, split, unix_lines
 from plugins.email.mime import Part
 from plugins.email.settings import EmailSettings
 
@@ -40,9 +39,7 @@ def digest(body: bytes) -> str:
     for name in ("message-id", "from", "date", "subject"):
         state.update(b"%b\n" % b" ".join(headers.raw(name).split()))
     text = body[at : at + DIGEST_BYTES]
-    if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n")
-    state.update(text.rstrip())
+    state.update(unix_lines(text).rstrip())
     return state.hexdigest()
 
 
@@ -68,6 +65,7 @@ class _Reading:
         self._reply_to = mailboxes(self._headers, "reply-to")
         self._recipients = mailboxes(self._headers, "to", "cc", "delivered-to", "x-original-to")
         self._refs = _references(self._headers)
+        self._subject = self._headers.text("subject")
         self._id = next(iter(message_ids(self._headers, "message-id")), "")
 
     def event(self) -> Event:
@@ -90,8 +88,7 @@ class _Reading:
             raise PayloadUnreadable("the mail names no sender's address")
         if person.address in self._settings.own:
             return self._own(content)
-        found = self._message(person, content)
-        return replace(found, automatic=author is not Author.PERSON, shared_id=True)
+        return self._message(person, content, automatic=author is not Author.PERSON)
 
     # --- who ----------------------------------------------------------------------------------------------
 
@@ -132,8 +129,8 @@ class _Reading:
 
     # --- what it becomes ----------------------------------------------------------------------------------
 
-    def _message(self, person: Mailbox, content: _Content) -> Event:
-        is_answer = bool(self._refs) or _ANSWER.match(self._headers.text("subject")) is not None
+    def _message(self, person: Mailbox, content: _Content, *, automatic: bool) -> Event:
+        is_answer = bool(self._refs) or _ANSWER.match(self._subject) is not None
         text = content.visible if is_answer and self._settings.trim_quotes else content.text
         return self._event(
             EventKind.MESSAGE,
@@ -141,6 +138,8 @@ class _Reading:
             content,
             text=text,
             message_id=self._key(),
+            automatic=automatic,
+            shared_id=True,
         )
 
     def _from_form(self, form: forms.Form, content: _Content) -> Event:
@@ -198,7 +197,7 @@ class _Reading:
         return Event(
             kind=EventKind.IGNORED,
             fields={"automatic": str(why)},
-            subject=self._headers.text("subject")[:300],
+            subject=self._subject[:300],
             message_id=self._key(),
             replies_to=self._refs,
             thread_token=self._token(),
@@ -216,6 +215,8 @@ class _Reading:
         fields: Mapping[str, str] | None = None,
         source: Mapping[str, str] | None = None,
         joins_open: bool = True,
+        automatic: bool = False,
+        shared_id: bool = False,
     ) -> Event:
         text = text[:MAX_TEXT]
         full = content.text[:MAX_TEXT]
@@ -223,7 +224,7 @@ class _Reading:
             kind=kind,
             sender=sender,
             text=text,
-            subject=self._headers.text("subject")[:300],
+            subject=self._subject[:300],
             message_id=message_id,
             sent_at=self._sent_at(),
             fields=fields if fields is not None else self._fields(content),
@@ -234,6 +235,8 @@ class _Reading:
             attachments=content.attachments(),
             replies_to=self._refs,
             thread_token=self._token(),
+            automatic=automatic,
+            shared_id=shared_id,
         )
 
     # --- what stands beside the text ----------------------------------------------------------------------
@@ -277,7 +280,7 @@ class _Reading:
             base, plus, token = mailbox.local.partition("+")
             if plus and f"{base}@{mailbox.domain}" in self._settings.own:
                 return self._as_written(token)
-        found = _SUBJECT_TOKEN.search(self._headers.text("subject"))
+        found = _SUBJECT_TOKEN.search(self._subject)
         return found[1] if found else ""
 
     def _as_written(self, token: str) -> str:

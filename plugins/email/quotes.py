@@ -43,6 +43,9 @@ _DEVICE = re.compile(
 )
 
 
+_DEVICE_LETTERS = frozenset("НнВвОоSsGgЗз")
+
+
 def visible(text: str) -> str:
     """The person's own words of a reply; the whole text where nothing else would be left."""
     own = "\n".join(_own_lines(_lines(text))).strip()
@@ -50,12 +53,19 @@ def visible(text: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    return [line[:MAX_LINE] for line in text[:MAX_CHARACTERS].split("\n", MAX_LINES)[:MAX_LINES]]
+    lines = text[:MAX_CHARACTERS].split("\n", MAX_LINES)[:MAX_LINES]
+    return lines if max(map(len, lines)) <= MAX_LINE else [line[:MAX_LINE] for line in lines]
 
 
 def _own_lines(lines: list[str]) -> list[str]:
     kept: list[str] = []
     for i, line in enumerate(lines):
+        first = line[:1]
+        if first == ">":
+            continue
+        if first.isalpha() and ":" not in line and (first not in _DEVICE_LETTERS or len(line) >= 120):
+            kept.append(line)  # no rule can be about it, as about most lines of a mail
+            continue
         stripped = line.strip()
         if not stripped:
             kept.append("")

@@ -1,7 +1,7 @@
 """`make bench`: the figures of the project, side by side in one run, medians with spread.
 
     python -m tests.benchmarks [intake|start|tracking|fairness|open_loop|processes|claims|freed|boards|
-                                answers|parcels|week ...]
+                                answers|parcels|week|mail|viber ...]
                                [--database postgresql] [--histories N] [--quick] [--json]
 
 Absolute rates are those of the machine; the ratios are what counts. Exit code 1 where a must is missed.
@@ -22,15 +22,17 @@ from tests.benchmarks import (
     freed,
     intake,
     load,
+    mail,
     open_loop,
     parcels,
     processes,
     start,
     tracking,
+    viber,
     week,
 )
 
-NEED_WRK = frozenset({"intake", "open_loop", "processes"})
+NEED_WRK = frozenset({"intake", "open_loop", "processes", "viber"})
 
 
 def main() -> int:
@@ -39,13 +41,13 @@ def main() -> int:
     parser.add_argument(
         "names", nargs="*", metavar="NAME",
         help="intake, start, tracking, fairness (these by default), open_loop, processes (PostgreSQL alone), "
-        "claims, freed, boards, answers, parcels, week",
+        "claims, freed, boards, answers, parcels, week, mail, viber",
     )  # fmt: skip
     parser.add_argument(
         "--database",
         choices=["sqlite", "postgresql"],
         default="sqlite",
-        help="where intake, open_loop, claims, freed, boards and parcels store",
+        help="where intake, viber, open_loop, claims, freed, boards and parcels store",
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument(
@@ -115,8 +117,21 @@ def run(
     if "processes" in names:
         results["processes"] = processes.measure(2 if quick else 4, 2 if quick else 4)
         missed += ["processes"] if results["processes"]["cpu_ratio"] > processes.MUST else []
+    missed += run_channels(names, database, results, quick=quick)
     missed += run_people(names, database, results, quick=quick)
     return results, missed
+
+
+def run_channels(names: list[str], database: str, results: dict[str, Any], *, quick: bool) -> list[str]:
+    """What a channel costs; names of those that miss."""
+    missed = []
+    if "mail" in names:
+        results["mail"] = mail.measure(5 if quick else 25)
+        missed += ["mail"] if mail.missed(results["mail"]) else []
+    if "viber" in names:
+        results["viber"] = viber.measure(3 if quick else 5, 2 if quick else 4, database=database)
+        missed += ["viber"] if results["viber"]["ratio"] < viber.MUST else []
+    return missed
 
 
 def run_people(names: list[str], database: str, results: dict[str, Any], *, quick: bool) -> list[str]:
