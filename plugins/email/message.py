@@ -75,7 +75,7 @@ class _Reading:
             return self._bounce()
         if author in {Author.AUTO_REPLY, Author.READ_RECEIPT, Author.ABUSE_REPORT}:
             return self._ignored(author)
-        if self._id and OURS.fullmatch(self._id):
+        if self._by_a_hub and self._from is not None and self._from.address in self._settings.own:
             return self._ignored("our own copy")
         person = self._person()
         if author is Author.LIST and not self._settings.take_lists and not self._through_group:
@@ -88,7 +88,14 @@ class _Reading:
             raise PayloadUnreadable("the mail names no sender's address")
         if person.address in self._settings.own:
             return self._own(content)
-        return self._message(person, content, automatic=author is not Author.PERSON)
+        by_a_program = author is not Author.PERSON or self._by_a_hub
+        return self._message(person, content, by_a_program=by_a_program)
+
+    @property
+    def _by_a_hub(self) -> bool:
+        """A hub sent it: ours, or another business's. The latter's people are customers like any others, but whether
+        a person wrote it or it acknowledges something cannot be told once a relay has taken the headers out."""
+        return OURS.fullmatch(self._id) is not None
 
     # --- who ----------------------------------------------------------------------------------------------
 
@@ -129,7 +136,7 @@ class _Reading:
 
     # --- what it becomes ----------------------------------------------------------------------------------
 
-    def _message(self, person: Mailbox, content: _Content, *, automatic: bool) -> Event:
+    def _message(self, person: Mailbox, content: _Content, *, by_a_program: bool) -> Event:
         is_answer = bool(self._refs) or _ANSWER.match(self._subject) is not None
         text = content.visible if is_answer and self._settings.trim_quotes else content.text
         return self._event(
@@ -138,7 +145,7 @@ class _Reading:
             content,
             text=text,
             message_id=self._key(),
-            automatic=automatic,
+            by_a_program=by_a_program,
             shared_id=True,
         )
 
@@ -215,7 +222,7 @@ class _Reading:
         fields: Mapping[str, str] | None = None,
         source: Mapping[str, str] | None = None,
         joins_open: bool = True,
-        automatic: bool = False,
+        by_a_program: bool = False,
         shared_id: bool = False,
     ) -> Event:
         text = text[:MAX_TEXT]
@@ -235,7 +242,7 @@ class _Reading:
             attachments=content.attachments(),
             replies_to=self._refs,
             thread_token=self._token(),
-            automatic=automatic,
+            automatic=by_a_program,
             shared_id=shared_id,
         )
 
