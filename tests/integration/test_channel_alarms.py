@@ -1,8 +1,11 @@
 """An account that cannot work any more is an alarm in time, on a real mail server and an emulator; and rescans."""
 
+import contextlib
+import json
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from hub.testing.emulators.viber import ViberEmulator
 from tests.dovecot_server import Dovecot, DovecotAbsent, running_dovecot
 from tests.integration import chat_plugin
 from tests.integration.chat_plugin import PROVIDERS
-from tests.integration.hubs import Running, running, until
+from tests.integration.hubs import Running, Served, running, until
 
 pytestmark = [pytest.mark.timeout(90)]
 POLL_S = 5
@@ -82,6 +85,37 @@ async def test_a_rescan_meets_both_keys_and_moves_no_cursor(
             await run_rescan(hub.hub, "form", since, told.append)
         with pytest.raises(NotFound, match="form, mail"):
             await run_rescan(hub.hub, "nowhere", since, told.append)
+
+
+@pytest.mark.xdist_group("dovecot")
+async def test_e3_a_rescan_by_command_beside_the_running_hub_stores_what_was_missed(
+    serve: Callable[..., Served], sqlite_url: str, dovecot: Dovecot
+):
+    dovecot.append(
+        "INBOX", *(mail(n) for n in range(2))
+    )  # before the hub's time: the first start leaves them
+    keys = {**account_of(dovecot), "history_days": 0}
+    toml = "[channels.mail]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+    served = serve(sqlite_url, more=toml)
+    database = sqlite3.connect(served.folder / "hub.db")
+    with contextlib.closing(database):
+
+        def count(what: str = "*", table: str = "message") -> Any:
+            return database.execute(f"select {what} from {table}").fetchone()
+
+        await until(lambda: count("position", "cursor") not in {None, ("",)}, 30)
+        dovecot.append("INBOX", mail(2))
+        await until(lambda: count("count(*)") == (1,), 30)
+        cursor = count("position, fence", "cursor")
+        since = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for expected in ({"new": 2, "known": 1}, {"new": 0, "known": 3}):
+            done = served.command("channels", "rescan", "mail", "--since", since, "--json")
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout) == {"looked_at": 3, "rejected": 0, **expected}
+        assert count("count(*)") == count("count(distinct message_key)") == (3,)
+        assert count("position, fence", "cursor") == cursor
+        refused = served.command("channels", "rescan", "mail", "--since", "yesterday")
+        assert (refused.returncode, "Traceback" in refused.stderr) == (2, False), refused.stderr
 
 
 @pytest.mark.xdist_group("dovecot")

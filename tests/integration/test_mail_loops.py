@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -109,11 +110,11 @@ async def both(tmp_path: Path) -> AsyncIterator[tuple[Running, Running]]:
                 )
             )  # fmt: skip
             head = Actor("Head", frozenset({Role.HEAD}), hub.person("Head", role="head"))
-            hub.hub.db.write_now(
-                lambda tx, head=head: acknowledgement.keep(
-                    tx, head, "mail", active=True, texts={"uk": "Ми отримали ваш лист."}, away_texts={}
-                )
+            texts = {"uk": "Ми отримали ваш лист."}
+            with_texts = partial(
+                acknowledgement.keep, actor=head, account="mail", active=True, texts=texts, away_texts={}
             )
+            hub.hub.db.write_now(with_texts)
             found.append(hub)
         yield found[0], found[1]
 
