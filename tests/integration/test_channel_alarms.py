@@ -119,7 +119,7 @@ async def test_e3_a_rescan_by_command_beside_the_running_hub_stores_what_was_mis
 
 
 @pytest.mark.xdist_group("dovecot")
-async def test_a_dead_login_and_a_hung_mail_server_are_alarms_within_two_poll_periods(
+async def test_e2_a_dead_login_and_a_hung_mail_server_are_alarms_within_two_poll_periods(
     sqlite_url: str, tmp_path: Path, dovecot: Dovecot
 ):
     channels = {"mail": account_of(dovecot)}
@@ -145,7 +145,7 @@ async def test_a_dead_login_and_a_hung_mail_server_are_alarms_within_two_poll_pe
         assert dovecot.password not in str(hub.rows("select body from notice"))
 
 
-async def test_a_cleared_web_hook_is_an_alarm_and_is_set_again(sqlite_url: str, tmp_path: Path):
+async def test_t4_a_cleared_web_hook_is_an_alarm_and_is_set_again(sqlite_url: str, tmp_path: Path):
     """Looked at each 15 s, 20 s at most for a look: within 60 s."""
     assert watch.EVERY_S + watch.CALL_WITHIN_S < 60
     viber = ViberEmulator(receipts=())
