@@ -16,7 +16,7 @@ from dataclasses import dataclass
 MAX_CHARACTERS = 400_000
 MAX_TAGS = 6_000
 MAX_NEW_TAGS = 1_500  # a mail repeats its tags: each is read once
-MAX_LETTERS = 32_000  # written by name or number; one that was not met before counts as so many:
+MAX_LETTERS = 12_000  # written by name or number; one that was not met before counts as so many:
 NEW_LETTER = 12
 MAX_NAME = 40
 
@@ -51,8 +51,9 @@ _BLOCKS = frozenset(
     ]
 )
 _UNSEEN = frozenset({"script", "style", "head", "title", "noscript", "template", "object", "svg"})
-_ACT = _BLOCKS | _UNSEEN | {"br", "hr", "li", "td", "th"}
-_CLOSE = _BLOCKS | {"a"}
+_AT_BEGINNING = {**dict.fromkeys([*_BLOCKS, "br", "hr"], "\n"), "li": "\n* ", "td": "  ", "th": "  "}
+_AT_END = {**dict.fromkeys(_BLOCKS, "\n"), "p": "\n\n"}
+_NOTHING = frozenset({"img", "input", "meta", "link", "base", "col", "area", "wbr"})
 _VOID = frozenset({"br", "img", "hr", "input", "meta", "link", "base", "col", "area", "wbr"})
 # Each sign stands beside a word that is looked for first: most tags have none of them, and a word costs a hundredth.
 _HIDDEN = {
@@ -109,12 +110,19 @@ class _Tag:
     """What stands between < and >. `name` is "" where it is no tag."""
 
     name: str
+    writes: str = ""
     closes: bool = False
     alone: bool = False  # <br/>: nothing is inside
     hides: bool = False
     quotes: bool = False
     link: str = ""
-    acts: bool = False  # does it change what is written?
+
+    @property
+    def acts(self) -> bool:
+        """Does it more than write?"""
+        if self.closes:
+            return self.name in {"a", "pre"}
+        return self.hides or self.quotes or bool(self.link) or self.name == "pre"
 
 
 _NO_TAG = _Tag("")
@@ -127,16 +135,18 @@ def _read_tag(tag: str) -> _Tag:
     name = match[0]
     alone = tag.endswith("/")
     if name[0] == "/":
-        return _Tag(name[1:], closes=True, alone=alone, acts=name[1:] in _CLOSE)
-    if len(tag) <= len(name) + 4:
-        return _Tag(name, alone=alone, quotes=name == "blockquote", acts=name in _ACT)
-    low = tag[:2_000].lower()
-    hides = name not in _VOID and _has(low, _HIDDEN)
-    href = _HREF.search(tag) if name == "a" else None
-    quotes = (name == "blockquote" and not hides) or _has(low, _QUOTE)
-    link = html.unescape(href[1]) if href else ""
-    acts = hides or quotes or bool(link) or name in _ACT
-    return _Tag(name, alone=alone, hides=hides, quotes=quotes, link=link, acts=acts)
+        return _Tag(name[1:], _AT_END.get(name[1:], ""), closes=True, alone=alone)
+    if name in _NOTHING:
+        return _Tag(name)
+    hides, quotes, link = name in _UNSEEN and not alone, name == "blockquote", ""
+    if len(tag) > len(name) + 4:
+        low = tag[:2_000].lower()
+        hidden = name not in _VOID and _has(low, _HIDDEN)
+        quotes = (quotes and not hidden) or _has(low, _QUOTE)
+        hides = hides or hidden
+        if name == "a" and (href := _HREF.search(tag)):
+            link = html.unescape(href[1])
+    return _Tag(name, _AT_BEGINNING.get(name, ""), alone=alone, hides=hides, quotes=quotes, link=link)
 
 
 def _has(low: str, signs: Mapping[str, re.Pattern[str] | None]) -> bool:
@@ -156,7 +166,7 @@ class _Writer:
         self._skip_depth = 0
         self._link: tuple[int, str] | None = None
         self._pre = 0
-        self._tags: dict[str, _Tag] = {}
+        self._tags: dict[str, tuple[_Tag, bool, str]] = {}  # with what it is asked for each time
         self._letters: dict[str, str] = {}
         self._letters_left = MAX_LETTERS
 
@@ -172,20 +182,25 @@ class _Writer:
 
     def _pieces(self, pieces: list[str]) -> None:
         """What stands behind each <: a tag and the text that follows, or text alone."""
+        out, tags = self._out, self._tags
         for number, piece in enumerate(pieces):
             tag, end, text = piece.partition(">")
-            known = self._tags.get(tag)
+            known = tags.get(tag)
             if known is None:
-                if len(self._tags) >= MAX_NEW_TAGS:
+                if len(tags) >= MAX_NEW_TAGS:
                     self._text("<" + "<".join(pieces[number:]))
                     return
-                known = self._tags[tag] = _read_tag(tag)
-            if not end or known is _NO_TAG:
+                read = _read_tag(tag)
+                known = tags[tag] = (read, read.acts, read.writes)
+            one, acts, writes = known
+            if not end or one is _NO_TAG:
                 text = "<" + piece
             elif self._skip:
-                self._skipping(known)
-            elif known.acts:
-                (self._close if known.closes else self._open)(known)
+                self._skipping(one)
+            elif acts:
+                (self._close if one.closes else self._open)(one)
+            elif writes:
+                out.append(writes)
             if text and not self._skip:
                 self._text(text)
 
@@ -235,26 +250,18 @@ class _Writer:
     def _open(self, tag: _Tag) -> None:
         if tag.quotes and self._quote is None:
             self._quote = len(self._out)
-        name = tag.name
-        if tag.hides or (name in _UNSEEN and not tag.alone):
-            self._skip, self._skip_depth = name, 1
+        if tag.hides:
+            self._skip, self._skip_depth = tag.name, 1
             return
         if tag.link:
             self._link = (len(self._out), tag.link)
-        if name in _BLOCKS or name in {"br", "hr"}:
-            self._out.append("\n")
-            self._pre += name == "pre"
-        elif name == "li":
-            self._out.append("\n* ")
-        elif name in {"td", "th"}:
-            self._out.append("  ")
+        self._pre += tag.name == "pre"
+        self._out.append(tag.writes)
 
     def _close(self, tag: _Tag) -> None:
-        name = tag.name
-        if name in _BLOCKS:
-            self._out.append("\n\n" if name == "p" else "\n")
-            self._pre -= name == "pre" and self._pre > 0
-        elif name == "a" and self._link is not None:
+        self._out.append(tag.writes)
+        self._pre -= tag.name == "pre" and self._pre > 0
+        if tag.name == "a" and self._link is not None:
             begin, href = self._link
             self._link = None
             shown = "".join(self._out[begin:])

@@ -343,9 +343,10 @@ class _Content:
         self._files: list[tuple[Part, bool]] = []
         self._visible_html: int | None = None
         pieces = self._pieces(root)
-        if not any(text.strip() for text, _ in pieces):
+        if all(_is_blank(text) for text, _ in pieces):
             pieces = self._forwarded() or pieces
-        self.text = "\n".join(text.strip("\n") for text, _ in pieces if text.strip()).strip()
+        said = [text for text, _ in pieces if not _is_blank(text)]
+        self.text = (said[0] if len(said) == 1 else "\n".join(text.strip("\n") for text in said)).strip()
         self.html = ""
         if any(html for _, html in pieces):
             self.html = "\n".join(html or f"<pre>{escape(text)}</pre>" for text, html in pieces)
@@ -414,6 +415,10 @@ class _Content:
                 if any(text.strip() for text, _ in pieces):
                     return pieces
         return []
+
+
+def _is_blank(text: str) -> bool:
+    return not text or text.isspace()
 
 
 def _attachment(part: Part, number: int, *, inline: bool) -> Attachment:

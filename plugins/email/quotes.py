@@ -21,11 +21,10 @@ _WROTE = re.compile(
     r"|wrote|writes|schrieb|a écrit|napisał\(a\)|napisał|napisała)\s?:$"
 )
 _ADDRESS = re.compile(r"<[^<>\s]{1,254}@[^<>\s]{1,254}>\s?:$")
-_FROM = r"Від|Від кого|От|От кого|From|Von|De"
-_HEADER = re.compile(
-    rf"[>*\s]{{0,8}}(?:({_FROM})|Кому|Копія|Копия|Тема|Дата|Надіслано|Відправлено|Отправлено|Sent|To|Cc|Subject|Date)"
-    r"\*?:\*?\s"
-)
+_FROM = "Від|Від кого|От|От кого|From|Von|De"
+_OTHERS = "Кому|Копія|Копия|Тема|Дата|Надіслано|Відправлено|Отправлено|Sent|To|Cc|Subject|Date"
+_LABELS = frozenset(f"{_FROM}|{_OTHERS}".split("|"))
+_HEADER = re.compile(rf"[>*\s]{{0,8}}(?:({_FROM})|{_OTHERS})\*?:\*?\s")
 _SEPARATOR = re.compile(
     r"\s{0,8}-{2,40}\s?(?:Original Message|Forwarded message|Переслане повідомлення|Перенаправлене повідомлення"
     r"|Початкове повідомлення|Оригінальне повідомлення|Вихідне повідомлення|Пересланное сообщение"
@@ -104,7 +103,8 @@ def _begins_unmarked(lines: Sequence[str], i: int, stripped: str) -> bool:
     if first in "_-" and _RULE.fullmatch(stripped):
         following = _next(lines, i + 1)
         return _HEADER.match(following) is not None or "mailing list" in following
-    return ":" in stripped[:20] and _is_header_block(lines, i)
+    label, colon, _ = stripped[:20].partition(":")
+    return bool(colon) and label.strip("> *\t") in _LABELS and _is_header_block(lines, i)
 
 
 def _is_header_block(lines: Sequence[str], i: int) -> bool:
