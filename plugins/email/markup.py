@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_CHARACTERS = 400_000
-MAX_TAGS = 6_000
+MAX_TAGS = 5_000
 MAX_NEW_TAGS = 1_500  # a mail repeats its tags: each is read once
 MAX_LETTERS = 12_000  # written by name or number; one that was not met before counts as so many:
 NEW_LETTER = 12
@@ -201,15 +201,17 @@ class _Writer:
                 (self._close if one.closes else self._open)(one)
             elif writes:
                 out.append(writes)
-            if text and not self._skip:
+            if not text or self._skip:
+                continue
+            if text.isspace() and not self._pre:
+                out.append(" ")
+            else:
                 self._text(text)
 
     def _text(self, piece: str) -> None:
         if "&" in piece:
             piece = self._unescaped(piece)
-        if piece.isspace() and not self._pre:
-            self._out.append(" ")
-        elif self._pre:
+        if self._pre:
             self._out.append(piece.replace("\xa0", " "))
         elif words := piece.split():  # non-breaking spaces are spaces, too
             before = " " if piece[0].isspace() else ""

@@ -271,14 +271,18 @@ def compare(body: bytes, rounds: int) -> dict[str, Any]:
         lambda: BytesParser(policy=policy.compat32).parsebytes(body),
     )
     whole, key, alone = _in_turn(works, rounds)
-    rich = min(_spent(lambda: BytesParser(policy=policy.default).parsebytes(body)) for _ in range(3))
+    rich = (
+        _spent(lambda: BytesParser(policy=policy.default).parsebytes(body))
+        if len(body) < HOSTILE_SIZE // 2
+        else 0
+    )
     ratios = sorted(a / b for a, b in zip(whole, alone, strict=True))
     return {
         "bytes": len(body),
         "us_whole": round(statistics.median(whole) * 1e6),
         "us_key": round(statistics.median(key) * 1e6),
         "us_parser": round(statistics.median(alone) * 1e6),
-        "us_parser_default_policy": round(rich * 1e6),
+        "us_parser_default_policy": round(rich * 1e6),  # 0: not asked; with a hostile one it takes up to 13 s
         "ratio": round(statistics.median(ratios), 2),
         "quartiles": [round(ratios[len(ratios) // 4], 2), round(ratios[3 * len(ratios) // 4], 2)],
     }
