@@ -68,6 +68,7 @@ from hub.runtime.process import Process, Role
 from hub.runtime.replies import ReplySink
 from hub.runtime.roster import Roster
 from hub.runtime.silence import Silence
+from hub.runtime.staff_files import StaffFiles
 from hub.runtime.staff_messages import StaffMessages
 from hub.runtime.watch import Watch
 from hub.settings import DEFAULT_TEAM, Loaded
@@ -342,7 +343,7 @@ def _sinks(hub: Hub, roster: Roster, blobs: BlobStore, zone: ZoneInfo) -> dict[s
         "notice": NoticeSink(zone),
         MESSAGE: staff_messages,
         ANSWER: staff_messages,
-        BOT: BotSink(roster.writers, speak, zone, language),
+        BOT: BotSink(roster.writers, speak, zone, language, StaffFiles(hub.db, roster.objects, blobs)),
         ACKNOWLEDGEMENT: AcknowledgementSink(roster.writers, speak, language),
         "webhook": WebhookSink(hub.db, private=settings.web.webhooks_private, key=hub.key),
         LANE: ReplySink(hub.db, roster.objects, blobs, base_url),

@@ -19,6 +19,7 @@ from hub.sdk.messages import EventKind
 LANE = "staff_bot"
 MAX_TEXT = 4_000
 MAX_ANSWERED = 20
+MAX_FILES = 10
 
 
 def told_by_message(message: Message) -> dict[str, Any] | None:
@@ -35,7 +36,16 @@ def told_by_message(message: Message) -> dict[str, Any] | None:
         "action": text.one_line(event.fields.get("action", ""), text.KEY),
         "replies_to": [one[: text.KEY] for one in event.replies_to[:MAX_ANSWERED]],
         "start": "",
-        "files": bool(event.attachments),
+        "files": [
+            {
+                "name": one.name,
+                "media_type": one.media_type,
+                "size": one.size,
+                "ref": one.ref,
+                "blob": one.blob,
+            }
+            for one in (message.extra.files[:MAX_FILES] if message.extra is not None else ())
+        ],
     }
 
 
@@ -46,7 +56,7 @@ def told_by_signal(signal: Signal) -> dict[str, Any] | None:
     start = orjson.loads(signal.source).get("start", "")
     return {
         "kind": str(signal.kind), "channel_id": signal.channel_id, "language": signal.language, "text": "",
-        "action": "", "replies_to": [], "start": start, "files": False,
+        "action": "", "replies_to": [], "start": start, "files": [],
     }  # fmt: skip
 
 

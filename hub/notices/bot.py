@@ -3,11 +3,12 @@
 A channel account with `staff = true` takes no customers. What is written there is stored like every delivery
 (its key is what makes a repeated one harmless) and lies in the outbox lane `staff_bot`; here it is carried out
 in the transaction that settles its row, so exactly once, with the rights of the person whose messenger it is.
-Strangers are told how to link, and nothing else.
+Strangers are told how to link, and nothing else. Files are fetched before that, outside of the transaction; after a
+crash between the two they are fetched once more.
 
     the code of one's own page   links this messenger to the person
     accept, later, pass on       buttons under a new task
-    an answer to a notice        goes to the customer of that task
+    an answer to a notice        goes to the customer of that task, with its files
     /my /parcels /digest /stop   my tasks, my parcels, the head's morning, unlink
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -37,8 +38,9 @@ from hub.notices.store import CODE_LENGTH, CODE_LETTERS
 from hub.notices.texts import N_, Speak, Speech, digest_lines
 from hub.outbox.model import OutboxState
 from hub.requests import replies
-from hub.requests.replies import Letter, Writer
-from hub.sdk.messages import SendResult, Sent
+from hub.requests.replies import Letter, NewFile, Writer
+from hub.sdk.errors import PermanentFailure, PluginError, TemporaryFailure
+from hub.sdk.messages import Later, SendResult, Sent
 from hub.staff.calendar import at_wall, local_date
 from hub.tasks import store as tasks
 from hub.tasks.model import HELD, TaskState
@@ -46,6 +48,7 @@ from hub.tasks.model import HELD, TaskState
 log = structlog.get_logger("hub.notices")
 
 LISTED = 10
+FILE_TRIES = 4
 PARCELS_LISTED = 20
 MORNING = 9 * 60
 LATER_MINUTES = (30, 120)
@@ -65,23 +68,50 @@ _STRANGER = N_("This bot is for the staff. Open your own page in the hub, make a
 _UNSAYABLE = N_("That did not work: something is wrong on our side. Open the task in the workspace.")
 
 
+class TakesFiles(Protocol):
+    """Fetches the files of a message to the bot (`hub.runtime.staff_files`)."""
+
+    async def take(self, told: Mapping[str, Any]) -> Sequence[NewFile]: ...
+
+
 class BotSink:
     """Carries out what the staff writes to its bot."""
 
-    def __init__(self, writers: Mapping[str, Writer], speak: Speak, zone: ZoneInfo, language: str) -> None:
+    def __init__(
+        self,
+        writers: Mapping[str, Writer],
+        speak: Speak,
+        zone: ZoneInfo,
+        language: str,
+        files: TakesFiles,
+    ) -> None:
+        self._files = files
+        self._taken: dict[int, Sequence[NewFile] | PluginError] = {}
         self._writers = writers
         self._speak = speak
         self._zone = zone
         self._language = language
 
     async def send(self, rows: Sequence[OutboxRow]) -> SendResult:
-        """Nothing leaves here: see `settled`."""
-        del rows
+        """Nothing leaves here: see `settled`. Files of a message are fetched; a provider that is away is waited for."""
+        for row in rows:
+            told = orjson.loads(row.payload)
+            if not told["files"]:
+                continue
+            try:
+                self._taken[row.id] = await self._files.take(told)
+            except TemporaryFailure as failure:
+                if row.attempts < FILE_TRIES:
+                    return Later(failure.retry_after_s or 0)
+                self._taken[row.id] = failure
+            except PermanentFailure as failure:
+                self._taken[row.id] = failure
         return Sent()
 
     def settled(self, tx: Tx, row: OutboxRow, state: OutboxState, result: SendResult) -> None:
         """Do what was asked; a refusal is told to whoever asked, and nothing of it stays."""
         del result
+        files = self._taken.pop(row.id, ())
         if state is not OutboxState.DONE:
             return
         told = orjson.loads(row.payload)
@@ -96,7 +126,7 @@ class BotSink:
         if actor is None:
             self._stranger(tx, speech, told)
             return
-        visit = _Visit(tx, actor, speech, told, self._writers, actor_zone(tx, actor, self._zone))
+        visit = _Visit(tx, actor, speech, told, files, self._writers, actor_zone(tx, actor, self._zone))
         try:
             with tx.conn.begin_nested():
                 answer, buttons = visit.run()
@@ -159,10 +189,12 @@ class _Visit:
         actor: Actor,
         speech: Speech,
         told: Mapping[str, Any],
+        files: Sequence[NewFile] | PluginError,
         writers: Mapping[str, Writer],
         zone: ZoneInfo,
     ) -> None:
         self._tx = tx
+        self._files = files
         self._actor = actor
         self._speech = speech
         self._told = told
@@ -253,9 +285,11 @@ class _Visit:
         row = tasks.get(self._tx.conn, task_id)
         if row.request_id is None:
             return t(N_("This task has no customer to write to: open it in the workspace.")), ()
-        if self._told["files"]:
-            return t(N_("Files cannot be sent from here: send them from the workspace.")), ()
-        made = replies.reply(self._tx, self._actor, row.request_id, Letter(text=text), self._writers)
+        if isinstance(self._files, PluginError):
+            reason = self._speech.sentence(self._files.message)
+            return t(N_("Nothing was sent, because a file could not be taken: %(reason)s"), reason=reason), ()
+        letter = Letter(text=text, files=self._files)
+        made = replies.reply(self._tx, self._actor, row.request_id, letter, self._writers)
         if row.assignee_id == self._staff_id and row.state == TaskState.ASSIGNED:
             tasks_service.accept(self._tx, self._actor, task_id)
         return t(N_("On its way to the customer through %(account)s."), account=made.account), ()

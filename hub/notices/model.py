@@ -4,8 +4,8 @@ Every notice belongs to a group, and each person chooses for each group where it
 workspace, to his messenger (the staff bot), to his e-mail. A notice that is not wanted in the workspace is kept
 there as read, so that nothing is ever said in one place only and lost with it.
 
-Quiet hours are wall-clock times of his zone; what falls into them waits for their end. An end that does not lie
-after its start is on the next day.
+Quiet hours are wall-clock times of his zone; what falls into them waits for their end, but for alarms: a channel
+that is dead at night has lost a night by the morning. An end that does not lie after its start is on the next day.
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ class Choice:
     quiet     start and end in minutes since midnight; None for no quiet hours
     timezone  "" for the hub's
     digest    minutes since midnight of the head's morning digest; None for none
+    alarms_in_quiet  alarms do not wait for the end of the quiet hours
     """
 
     places: Mapping[Group, frozenset[Place]] = field(default_factory=dict)
@@ -101,6 +102,7 @@ class Choice:
     quiet: tuple[int, int] | None = None
     timezone: str = ""
     digest: int | None = None
+    alarms_in_quiet: bool = True
     version: int = 0
 
     def wants(self, group: Group, place: Place) -> bool:
@@ -119,6 +121,7 @@ class Choice:
             "quiet": list(self.quiet) if self.quiet is not None else None,
             "timezone": self.timezone,
             "digest": self.digest,
+            "alarms_in_quiet": self.alarms_in_quiet,
         }
 
 
@@ -134,6 +137,7 @@ def choice_of(body: Mapping[str, Any], version: int) -> Choice:
         quiet=(int(quiet[0]), int(quiet[1])) if quiet else None,
         timezone=body.get("timezone", ""),
         digest=body.get("digest"),
+        alarms_in_quiet=body.get("alarms_in_quiet", True),
         version=version,
     )
 
@@ -148,6 +152,7 @@ class Written:
     quiet_until: str = ""
     timezone: str = ""
     digest: str = ""
+    alarms_in_quiet: bool = True
 
 
 def read_choice(written: Written) -> Choice:
@@ -177,6 +182,7 @@ def read_choice(written: Written) -> Choice:
         quiet=(start, end) if start is not None and end is not None else None,
         timezone=written.timezone,
         digest=digest,
+        alarms_in_quiet=written.alarms_in_quiet,
     )
 
 
@@ -203,9 +209,12 @@ def clock_of(minutes: int | None) -> str:
     return "" if minutes is None else f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
-def leaves_at(choice: Choice, usual: ZoneInfo, now: Instant) -> Instant:
-    """When something that happens now may be told: at once, or at the end of the quiet hours."""
-    if choice.quiet is None:
+def leaves_at(choice: Choice, usual: ZoneInfo, now: Instant, group: Group = Group.TASKS) -> Instant:
+    """When something that happens now may be told: at once, or at the end of the quiet hours.
+
+    An alarm does not wait, unless the person wants to sleep through those, too.
+    """
+    if choice.quiet is None or (group is Group.ALARMS and choice.alarms_in_quiet):
         return now
     start, end = choice.quiet
     zone = choice.zone(usual)

@@ -2,7 +2,7 @@
 
 Nothing leaves here. A notice is turned into its line and its messages (rows of the lane `staff_message`) in the
 transaction that settles it, so exactly once; each message then succeeds or fails by itself. During quiet hours
-messages wait for their end; those of one place that are due together become one.
+messages wait for their end, but for alarms; those of one place that are due together become one.
 """
 
 from __future__ import annotations
@@ -51,16 +51,19 @@ class NoticeSink:
             return
         choice = store.choice(tx.conn, staff_id)
         linked = store.link_of(tx.conn, staff_id) is not None
-        due_at = leaves_at(choice, self._zone, tx.now)
         lines, messages = [], []
         for kind, body in _lines(tx, staff_id, rows, payloads):
             group, notice_id = group_of(kind), tx.new_id()
             read_at = None if choice.wants(group, Place.WORKSPACE) else tx.now
             lines.append((notice_id, staff_id, kind, orjson.dumps(body).decode(), tx.now, read_at))
+            due_at = leaves_at(choice, self._zone, tx.now, group)
+            # What leaves at once in quiet hours stands in no row with what waits for their end.
+            hurry = ":now" if due_at < leaves_at(choice, self._zone, tx.now) else ""
             for place in (Place.MESSENGER, Place.EMAIL):
                 if choice.wants(group, place) and (linked or place is Place.EMAIL):
                     told = {"staff_id": str(staff_id), "notice_id": str(notice_id), "place": place}
-                    messages.append(row_of(tx, MESSAGE, kind, f"staff:{staff_id}:{place}", told, due_at))
+                    key = f"staff:{staff_id}:{place}{hurry}"
+                    messages.append(row_of(tx, MESSAGE, kind, key, told, due_at))
         tx.insert({notice: lines, outbox: messages})
 
 

@@ -16,7 +16,8 @@ from sqlalchemy.engine import Connection
 
 from hub.contacts import store as contacts
 from hub.contacts.store import ContactRecord
-from hub.db.tables import message, orders, request, staff, task
+from hub.db.rows import AttachmentRow
+from hub.db.tables import attachment, message, orders, request, staff, task
 from hub.kernel.clock import MINUTE
 from hub.kernel.text import one_line
 from hub.notices.store import NoticeRow
@@ -24,6 +25,8 @@ from hub.orders import store as order_store
 from hub.tasks.model import HELD
 
 SHOWN_TEXT = 500
+SHOWN_FILES = 10
+FILES_OF = 10
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "mark, translate later"
@@ -249,6 +252,24 @@ def last_words(conn: Connection, task_id: int) -> str:
     )
     body = conn.execute(query).scalar_one_or_none() or ""
     return body if len(body) <= SHOWN_TEXT else body[: SHOWN_TEXT - 1] + "…"
+
+
+def last_files(conn: Connection, task_id: int) -> list[AttachmentRow]:
+    """The files of the customer's newest messages: an album is several of them."""
+    query = (
+        select(message.c.id)
+        .join(task, task.c.request_id == message.c.request_id)
+        .where(task.c.id == task_id, message.c.direction == "in")
+        .order_by(message.c.id.desc())
+        .limit(FILES_OF)
+    )
+    found = select(attachment).where(
+        attachment.c.message_id.in_(query.scalar_subquery()),
+        attachment.c.inline == "",
+        attachment.c.state != "gone",
+    )
+    rows = conn.execute(found.order_by(attachment.c.id.desc()).limit(SHOWN_FILES)).all()
+    return [AttachmentRow._make(row) for row in reversed(rows)]
 
 
 def subject(told: Sequence[Told], speech: Speech) -> str:

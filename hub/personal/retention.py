@@ -4,7 +4,8 @@
     bodies           deliveries as they came, once they were understood              90
     documents        carriers' raw answers about parcels that have ended             180
     conversations    texts, pages and files of requests that were closed             0
-    effects          what left the hub, work that was done, planned moments          30
+    effects          what left the hub, work that was done, planned moments,         30
+                     what the staff bot wrote about tasks that have ended
     access           ended sessions, used links, counters of failed sign-ins         30
     audit            who did what to settings and people                             730
 
@@ -36,6 +37,7 @@ from hub.outbox.jobs.port import JobState
 from hub.outbox.model import OutboxState
 from hub.personal.files import drop_unnamed
 from hub.settings import RetentionSection
+from hub.tasks.model import OPEN
 
 log = structlog.get_logger("hub.personal")
 
@@ -149,7 +151,7 @@ def _rows(table: Any, key: Any, due: Any) -> Any:
 
     def sweep(tx: Tx, before: Instant) -> Swept:
         keys = list(tx.execute(select(key).where(due(before)).distinct().limit(AT_ONCE)).scalars())
-        deleted = tx.changed(delete(table).where(key.in_(keys))) if keys else 0
+        deleted = tx.changed(delete(table).where(key.in_(keys), due(before))) if keys else 0
         return deleted, set()
 
     return sweep
@@ -168,6 +170,16 @@ def _effects() -> Iterator[Any]:
     )
     yield _rows(t.planned, t.planned.c.at, lambda before: t.planned.c.at < before)
     yield _rows(t.notice, t.notice.c.id, lambda before: t.notice.c.read_at < before)
+    yield _rows(
+        t.staff_message,
+        t.staff_message.c.about,
+        lambda before: and_(t.staff_message.c.at < before, ~_about_open_task()),
+    )
+
+
+def _about_open_task() -> ColumnElement[bool]:
+    """An answer to it still finds its task."""
+    return exists().where(t.task.c.id == t.staff_message.c.task_id, t.task.c.state.in_(OPEN))
 
 
 SWEEPS: Mapping[str, tuple[Any, ...]] = {

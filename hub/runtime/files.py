@@ -23,7 +23,7 @@ from hub.kernel.clock import SECOND
 from hub.kernel.text import SHORT, one_line
 from hub.outbox.model import backoff
 from hub.sdk.channel import Channel
-from hub.sdk.errors import PermanentFailure, PluginError
+from hub.sdk.errors import PermanentFailure, PluginError, TemporaryFailure
 from hub.sdk.messages import Fetched
 
 log = structlog.get_logger("hub.runtime")
@@ -69,22 +69,17 @@ class Files:
             await self._later(row, "its channel is switched off")
             return
         try:
-            async with asyncio.timeout(FETCH_WITHIN_S):
-                fetched = _sound(await channel.fetch(row.ref, LIMIT_BYTES))
+            found = await fetched(row.account, channel, row.ref)
         except PermanentFailure as error:
             await self._settle(row.id, state="refused", reason=error.message[:500], next_try_at=None)
             return
-        except (PluginError, TimeoutError) as error:
-            await self._later(row, getattr(error, "message", "") or "the other side does not answer")
+        except TemporaryFailure as error:
+            await self._later(row, error.message)
             return
-        except Exception as error:  # noqa: BLE001 - the guard around a plugin
-            log.error("plugin_raised", account=row.account, call="fetch", error=type(error).__name__)
-            await self._later(row, f"its plugin raised {type(error).__name__}")
-            return
-        blob = await asyncio.to_thread(self._blobs.put, fetched.body)
-        media_type = one_line(fetched.media_type, SHORT) or row.media_type
+        blob = await asyncio.to_thread(self._blobs.put, found.body)
+        media_type = one_line(found.media_type, SHORT) or row.media_type
         await self._settle(
-            row.id, state="stored", blob=blob, size=len(fetched.body), media_type=media_type, ref=None,
+            row.id, state="stored", blob=blob, size=len(found.body), media_type=media_type, ref=None,
             reason=None, next_try_at=None,
         )  # fmt: skip
 
@@ -103,8 +98,24 @@ class Files:
         await self._db.write(write)
 
 
-def _sound(fetched: object) -> Fetched:
+async def fetched(account: str, channel: Channel, ref: str) -> Fetched:
+    """One file of a provider, under a guard and a time limit. Raises PermanentFailure, TemporaryFailure."""
+    try:
+        async with asyncio.timeout(FETCH_WITHIN_S):
+            return _sound(await channel.fetch(ref, LIMIT_BYTES))
+    except PermanentFailure:
+        raise
+    except (PluginError, TimeoutError) as error:
+        reason = getattr(error, "message", "") or "the other side does not answer"
+        raise TemporaryFailure(reason) from error
+    except Exception as error:
+        # The guard around a plugin.
+        log.error("plugin_raised", account=account, call="fetch", error=type(error).__name__)
+        raise TemporaryFailure(f"its plugin raised {type(error).__name__}") from error
+
+
+def _sound(found: object) -> Fetched:
     """What `fetch` returned, if it is a file within the bound. Raises PermanentFailure."""
-    if isinstance(fetched, Fetched) and len(fetched.body) <= LIMIT_BYTES:
-        return fetched
+    if isinstance(found, Fetched) and len(found.body) <= LIMIT_BYTES:
+        return found
     raise PermanentFailure("the plugin handed over no file of this size")

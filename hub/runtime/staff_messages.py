@@ -22,7 +22,7 @@ from hub.notices import store
 from hub.notices.bot import task_buttons
 from hub.notices.model import Place, StaffAccounts
 from hub.notices.put import forget
-from hub.notices.texts import N_, Speak, Told, last_words, subject, tell
+from hub.notices.texts import N_, Speak, Told, last_files, last_words, subject, tell
 from hub.outbox.model import OutboxState
 from hub.runtime.sending import send_guarded
 from hub.sdk.channel import Channel
@@ -142,9 +142,18 @@ class StaffMessages:
         if not number and one.kind == "task_assigned" and one.task_id is not None:
             words = last_words(conn, one.task_id)
             lines += ["", words] if words and words not in one.title else []
+            lines += self._files(conn, one.task_id)
         if self._base_url and one.path:
             lines.append(self._base_url + one.path)
         return "\n".join(lines)
+
+    def _files(self, conn: Connection, task_id: int) -> list[str]:
+        """Each with its address in the workspace: it opens for whoever may see the conversation."""
+        lines = []
+        for file in last_files(conn, task_id):
+            where = f" {self._base_url}/files/{file.id}" if self._base_url else ""
+            lines.append(f"📎 {file.name or 'file'}{where}")
+        return lines
 
     def settled(self, tx: Tx, row: OutboxRow, state: OutboxState, result: SendResult) -> None:
         """Remember under which id it left, so that an answer finds its task."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from html import escape
@@ -20,7 +19,7 @@ from hub.sdk import Attachment, Event, EventKind, Mark, PayloadUnreadable, RawDe
 from plugins.email import automatic, forms, markup, mime, quotes
 from plugins.email.automatic import Author
 from plugins.email.compose import OURS
-from plugins.email.headers import Headers, Mailbox, date, mailboxes, message_ids, split
+from plugins.email.headers import Headers, Mailbox, date, mailboxes, message_ids, split, unix_lines
 from plugins.email.mime import Part
 from plugins.email.settings import EmailSettings
 
@@ -40,9 +39,7 @@ def digest(body: bytes) -> str:
     for name in ("message-id", "from", "date", "subject"):
         state.update(b"%b\n" % b" ".join(headers.raw(name).split()))
     text = body[at : at + DIGEST_BYTES]
-    if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n")
-    state.update(text.rstrip())
+    state.update(unix_lines(text).rstrip())
     return state.hexdigest()
 
 
@@ -68,6 +65,7 @@ class _Reading:
         self._reply_to = mailboxes(self._headers, "reply-to")
         self._recipients = mailboxes(self._headers, "to", "cc", "delivered-to", "x-original-to")
         self._refs = _references(self._headers)
+        self._subject = self._headers.text("subject")
         self._id = next(iter(message_ids(self._headers, "message-id")), "")
 
     def event(self) -> Event:
@@ -77,7 +75,7 @@ class _Reading:
             return self._bounce()
         if author in {Author.AUTO_REPLY, Author.READ_RECEIPT, Author.ABUSE_REPORT}:
             return self._ignored(author)
-        if self._id and OURS.fullmatch(self._id):
+        if self._by_a_hub and self._from is not None and self._from.address in self._settings.own:
             return self._ignored("our own copy")
         person = self._person()
         if author is Author.LIST and not self._settings.take_lists and not self._through_group:
@@ -90,8 +88,14 @@ class _Reading:
             raise PayloadUnreadable("the mail names no sender's address")
         if person.address in self._settings.own:
             return self._own(content)
-        found = self._message(person, content)
-        return replace(found, automatic=author is not Author.PERSON, shared_id=True)
+        by_a_program = author is not Author.PERSON or self._by_a_hub
+        return self._message(person, content, by_a_program=by_a_program)
+
+    @property
+    def _by_a_hub(self) -> bool:
+        """A hub sent it: ours, or another business's. The latter's people are customers like any others, but whether
+        a person wrote it or it acknowledges something cannot be told once a relay has taken the headers out."""
+        return OURS.fullmatch(self._id) is not None
 
     # --- who ----------------------------------------------------------------------------------------------
 
@@ -132,8 +136,8 @@ class _Reading:
 
     # --- what it becomes ----------------------------------------------------------------------------------
 
-    def _message(self, person: Mailbox, content: _Content) -> Event:
-        is_answer = bool(self._refs) or _ANSWER.match(self._headers.text("subject")) is not None
+    def _message(self, person: Mailbox, content: _Content, *, by_a_program: bool) -> Event:
+        is_answer = bool(self._refs) or _ANSWER.match(self._subject) is not None
         text = content.visible if is_answer and self._settings.trim_quotes else content.text
         return self._event(
             EventKind.MESSAGE,
@@ -141,6 +145,8 @@ class _Reading:
             content,
             text=text,
             message_id=self._key(),
+            by_a_program=by_a_program,
+            shared_id=True,
         )
 
     def _from_form(self, form: forms.Form, content: _Content) -> Event:
@@ -198,7 +204,7 @@ class _Reading:
         return Event(
             kind=EventKind.IGNORED,
             fields={"automatic": str(why)},
-            subject=self._headers.text("subject")[:300],
+            subject=self._subject[:300],
             message_id=self._key(),
             replies_to=self._refs,
             thread_token=self._token(),
@@ -216,6 +222,8 @@ class _Reading:
         fields: Mapping[str, str] | None = None,
         source: Mapping[str, str] | None = None,
         joins_open: bool = True,
+        by_a_program: bool = False,
+        shared_id: bool = False,
     ) -> Event:
         text = text[:MAX_TEXT]
         full = content.text[:MAX_TEXT]
@@ -223,7 +231,7 @@ class _Reading:
             kind=kind,
             sender=sender,
             text=text,
-            subject=self._headers.text("subject")[:300],
+            subject=self._subject[:300],
             message_id=message_id,
             sent_at=self._sent_at(),
             fields=fields if fields is not None else self._fields(content),
@@ -234,6 +242,8 @@ class _Reading:
             attachments=content.attachments(),
             replies_to=self._refs,
             thread_token=self._token(),
+            automatic=by_a_program,
+            shared_id=shared_id,
         )
 
     # --- what stands beside the text ----------------------------------------------------------------------
@@ -277,7 +287,7 @@ class _Reading:
             base, plus, token = mailbox.local.partition("+")
             if plus and f"{base}@{mailbox.domain}" in self._settings.own:
                 return self._as_written(token)
-        found = _SUBJECT_TOKEN.search(self._headers.text("subject"))
+        found = _SUBJECT_TOKEN.search(self._subject)
         return found[1] if found else ""
 
     def _as_written(self, token: str) -> str:
@@ -333,9 +343,10 @@ class _Content:
         self._files: list[tuple[Part, bool]] = []
         self._visible_html: int | None = None
         pieces = self._pieces(root)
-        if not any(text.strip() for text, _ in pieces):
+        if all(_is_blank(text) for text, _ in pieces):
             pieces = self._forwarded() or pieces
-        self.text = "\n".join(text.strip("\n") for text, _ in pieces if text.strip()).strip()
+        said = [text for text, _ in pieces if not _is_blank(text)]
+        self.text = (said[0] if len(said) == 1 else "\n".join(text.strip("\n") for text in said)).strip()
         self.html = ""
         if any(html for _, html in pieces):
             self.html = "\n".join(html or f"<pre>{escape(text)}</pre>" for text, html in pieces)
@@ -404,6 +415,10 @@ class _Content:
                 if any(text.strip() for text, _ in pieces):
                     return pieces
         return []
+
+
+def _is_blank(text: str) -> bool:
+    return not text or text.isspace()
 
 
 def _attachment(part: Part, number: int, *, inline: bool) -> Attachment:

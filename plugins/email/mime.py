@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from plugins.email import charsets
-from plugins.email.headers import Headers, base64, decode_words, parameters, split
+from plugins.email.headers import Headers, base64, decode_words, parameters, split, unix_lines
 
 MAX_DEPTH = 20
 MAX_PARTS = 300
@@ -56,7 +56,9 @@ class Part:
 
     def text(self) -> str:
         """Decoded text with \\n line ends; at most MAX_TEXT_BYTES of the encoded form."""
-        text = charsets.decode(self.body(MAX_TEXT_BYTES), self.parameters.get("charset", ""))
+        charset = self.parameters.get("charset", "")
+        body = self.body(MAX_TEXT_BYTES)
+        text = charsets.decode(body if charsets.is_wide(charset) else unix_lines(body), charset)
         return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
     def walk(self) -> Iterator[Part]:

@@ -21,11 +21,10 @@ _WROTE = re.compile(
     r"|wrote|writes|schrieb|a écrit|napisał\(a\)|napisał|napisała)\s?:$"
 )
 _ADDRESS = re.compile(r"<[^<>\s]{1,254}@[^<>\s]{1,254}>\s?:$")
-_FROM = r"Від|Від кого|От|От кого|From|Von|De"
-_HEADER = re.compile(
-    rf"[>*\s]{{0,8}}(?:({_FROM})|Кому|Копія|Копия|Тема|Дата|Надіслано|Відправлено|Отправлено|Sent|To|Cc|Subject|Date)"
-    r"\*?:\*?\s"
-)
+_FROM = "Від|Від кого|От|От кого|From|Von|De"
+_OTHERS = "Кому|Копія|Копия|Тема|Дата|Надіслано|Відправлено|Отправлено|Sent|To|Cc|Subject|Date"
+_LABELS = frozenset(f"{_FROM}|{_OTHERS}".split("|"))
+_HEADER = re.compile(rf"[>*\s]{{0,8}}(?:({_FROM})|{_OTHERS})\*?:\*?\s")
 _SEPARATOR = re.compile(
     r"\s{0,8}-{2,40}\s?(?:Original Message|Forwarded message|Переслане повідомлення|Перенаправлене повідомлення"
     r"|Початкове повідомлення|Оригінальне повідомлення|Вихідне повідомлення|Пересланное сообщение"
@@ -43,6 +42,9 @@ _DEVICE = re.compile(
 )
 
 
+_DEVICE_LETTERS = frozenset("НнВвОоSsGgЗз")
+
+
 def visible(text: str) -> str:
     """The person's own words of a reply; the whole text where nothing else would be left."""
     own = "\n".join(_own_lines(_lines(text))).strip()
@@ -50,12 +52,19 @@ def visible(text: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    return [line[:MAX_LINE] for line in text[:MAX_CHARACTERS].split("\n", MAX_LINES)[:MAX_LINES]]
+    lines = text[:MAX_CHARACTERS].split("\n", MAX_LINES)[:MAX_LINES]
+    return lines if max(map(len, lines)) <= MAX_LINE else [line[:MAX_LINE] for line in lines]
 
 
 def _own_lines(lines: list[str]) -> list[str]:
     kept: list[str] = []
     for i, line in enumerate(lines):
+        first = line[:1]
+        if first == ">":
+            continue
+        if first.isalpha() and ":" not in line and (first not in _DEVICE_LETTERS or len(line) >= 120):
+            kept.append(line)  # no rule can be about it, as about most lines of a mail
+            continue
         stripped = line.strip()
         if not stripped:
             kept.append("")
@@ -94,7 +103,8 @@ def _begins_unmarked(lines: Sequence[str], i: int, stripped: str) -> bool:
     if first in "_-" and _RULE.fullmatch(stripped):
         following = _next(lines, i + 1)
         return _HEADER.match(following) is not None or "mailing list" in following
-    return ":" in stripped[:20] and _is_header_block(lines, i)
+    label, colon, _ = stripped[:20].partition(":")
+    return bool(colon) and label.strip("> *\t") in _LABELS and _is_header_block(lines, i)
 
 
 def _is_header_block(lines: Sequence[str], i: int) -> bool:

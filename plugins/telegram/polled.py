@@ -28,6 +28,8 @@ from plugins.telegram.updates import LIMIT, as_bytes, callback_id
 MAX_POLL_S = 50
 MIN_POLL_S = 0.5
 CONFLICT_WAIT_S = 3.0
+SILENCE_S = 40.0
+"""Two of the hub's long polls: one that hangs is an alarm by then, whatever the line says."""
 FORGOTTEN_AFTER_S = 6 * 24 * 3600
 """After a week without updates Telegram begins to count anew, perhaps lower: then nothing is asked to be skipped."""
 MAX_CALLBACKS = 500
@@ -38,7 +40,7 @@ class PolledTelegram(Telegram):
     """`mode = "poll"`."""
 
     capabilities = ChannelCapabilities(
-        receives=False, pulls=True, sends=True, files=outgoing.MAX_FILE, buttons=True
+        receives=False, pulls=True, sends=True, files=outgoing.MAX_FILE, buttons=True, silence_s=SILENCE_S
     )
 
     def __init__(self, account: str, settings: TelegramSettings, host: Host) -> None:

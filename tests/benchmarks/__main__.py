@@ -1,7 +1,7 @@
 """`make bench`: the figures of the project, side by side in one run, medians with spread.
 
     python -m tests.benchmarks [intake|start|tracking|fairness|open_loop|processes|claims|freed|boards|
-                                answers|parcels|week|growth ...]
+                                answers|parcels|week|growth|mail|viber ...]
                                [--database postgresql] [--histories N] [--quick] [--json]
 
 Absolute rates are those of the machine; the ratios are what counts. Exit code 1 where a must is missed.
@@ -23,15 +23,17 @@ from tests.benchmarks import (
     growth,
     intake,
     load,
+    mail,
     open_loop,
     parcels,
     processes,
     start,
     tracking,
+    viber,
     week,
 )
 
-NEED_WRK = frozenset({"intake", "open_loop", "processes", "growth"})
+NEED_WRK = frozenset({"intake", "open_loop", "processes", "growth", "viber"})
 
 
 def main() -> int:
@@ -40,13 +42,13 @@ def main() -> int:
     parser.add_argument(
         "names", nargs="*", metavar="NAME",
         help="intake, start, tracking, fairness (these by default), open_loop, processes (PostgreSQL alone), "
-        "claims, freed, boards, answers, parcels, week, growth",
+        "claims, freed, boards, answers, parcels, week, growth, mail, viber",
     )  # fmt: skip
     parser.add_argument(
         "--database",
         choices=["sqlite", "postgresql"],
         default="sqlite",
-        help="where intake, open_loop, claims, freed, boards, parcels and growth store",
+        help="where intake, viber, open_loop, claims, freed, boards, parcels and growth store",
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument(
@@ -116,13 +118,21 @@ def run(
     if "processes" in names:
         results["processes"] = processes.measure(2 if quick else 4, 2 if quick else 4)
         missed += ["processes"] if results["processes"]["cpu_ratio"] > processes.MUST else []
-    if "growth" in names:
-        sizes = (2_000, 20_000) if quick else growth.SIZES
-        found = results["growth"] = growth.measure(database, sizes, rounds=2 if quick else 5)
-        steep = max(found["intake_growth"], found["board_growth"]) > growth.FLAT_MUST
-        missed += ["growth"] if steep or found["slowest_page_ms"] > growth.PAGE_MUST_MS else []
+    missed += run_channels(names, database, results, quick=quick)
     missed += run_people(names, database, results, quick=quick)
     return results, missed
+
+
+def run_channels(names: list[str], database: str, results: dict[str, Any], *, quick: bool) -> list[str]:
+    """What a channel costs; names of those that miss."""
+    missed = []
+    if "mail" in names:
+        results["mail"] = mail.measure(5 if quick else 25)
+        missed += ["mail"] if mail.missed(results["mail"]) else []
+    if "viber" in names:
+        results["viber"] = viber.measure(3 if quick else 5, 2 if quick else 4, database=database)
+        missed += ["viber"] if results["viber"]["ratio"] < viber.MUST else []
+    return missed
 
 
 def run_people(names: list[str], database: str, results: dict[str, Any], *, quick: bool) -> list[str]:

@@ -8,7 +8,9 @@ the real plugin into SQLite with synchronous=FULL or into PostgreSQL, in a real 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import load, servers
@@ -36,21 +38,45 @@ class Round:
 def measure(
     rounds: int = 5, seconds: int = 4, connections: int = 64, database: str = "sqlite"
 ) -> dict[str, Any]:
-    """Ratios within each round; afterwards what was answered is counted in the database."""
-    with servers.place(database) as place:
+    """The form against the bare handler."""
+    found = compare(rounds, seconds, connections, database)
+    return {**found, "goal": GOAL[database], "must": MUST[database]}
+
+
+def compare(
+    rounds: int,
+    seconds: int,
+    connections: int,
+    database: str,
+    *,
+    channels: str = servers.FORM,
+    account: str = "form",
+    script: Callable[[Path, int], str] = lambda folder, seconds: load.FORM,
+) -> dict[str, Any]:
+    """Ratios within each round; afterwards what was answered is counted in the database.
+
+    channels, account  what stands in the settings, and the account that is posted to
+    script             makes the script of wrk for a run of so many seconds; it may put files into the folder
+    """
+
+    def run(url: str, seconds: int) -> load.Load:
+        made = script(place.folder, seconds)
+        return load.run(url, place.folder, connections=connections, seconds=seconds, script=made)
+
+    with servers.place(database, channels=channels) as place:
         hub_port, bare_port = servers.free_port(), servers.free_port()
         with servers.serving(place.folder, hub_port) as hub, servers.bare(bare_port) as bare:
-            hub_url, bare_url = (f"http://127.0.0.1:{port}/in/form" for port in (hub_port, bare_port))
-            warm = load.run(hub_url, place.folder, connections=connections, seconds=1)
+            hub_url, bare_url = (f"http://127.0.0.1:{port}/in/{account}" for port in (hub_port, bare_port))
+            warm = run(hub_url, 1)
             accepted = warm.requests - warm.failed
-            load.run(bare_url, place.folder, connections=connections, seconds=1)
+            run(bare_url, 1)
             found = []
             for _ in range(rounds):
                 bare_cpu = servers.cpu_seconds(bare.pid)
-                limit = load.run(bare_url, place.folder, connections=connections, seconds=seconds)
+                limit = run(bare_url, seconds)
                 bare_cpu = servers.cpu_seconds(bare.pid) - bare_cpu
                 hub_cpu, server_cpu = servers.cpu_seconds(hub.pid), place.server_cpu()
-                ours = load.run(hub_url, place.folder, connections=connections, seconds=seconds)
+                ours = run(hub_url, seconds)
                 hub_cpu = servers.cpu_seconds(hub.pid) - hub_cpu
                 server_cpu = place.server_cpu() - server_cpu
                 accepted += ours.requests - ours.failed
@@ -79,8 +105,6 @@ def measure(
         "answered": accepted,
         "stored": stored,
         "memory_after_mib": round(memory),
-        "goal": GOAL[database],
-        "must": MUST[database],
     }
 
 

@@ -1,4 +1,7 @@
-"""A closed-loop load by wrk (Debian package `wrk`): each post a new contact with its own telephone and e-mail."""
+"""A closed-loop load by wrk (Debian package `wrk`): each post a new contact with its own telephone and e-mail.
+
+What is posted is a script of wrk; FORM by default. It ends with DONE, by which the figures come back.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-SCRIPT = """
+FORM = """
 local thread_count = 0
 function setup(thread)
   thread:set("tid", thread_count)
@@ -33,6 +36,9 @@ function request()
     tid, prefix, n, phone, tid, prefix, n, n)
   return wrk.format(nil, nil, nil, body)
 end
+"""
+
+DONE = """
 done = function(summary, latency, requests)
   local e = summary.errors
   print(string.format('RESULT {"requests":%d,"duration_us":%d,"p50_us":%d,"p99_us":%d,"status":%d,"socket":%d}',
@@ -62,13 +68,13 @@ def available() -> bool:
     return shutil.which("wrk") is not None
 
 
-def run(url: str, folder: Path, *, connections: int, seconds: int) -> Load:
+def run(url: str, folder: Path, *, connections: int, seconds: int, script: str = FORM) -> Load:
     """Load one address."""
     prefix = next(_prefixes)
-    script = folder / f"post-{prefix}.lua"  # a file each: two runs may begin at the same moment
-    script.write_text(SCRIPT.replace("PREFIX", str(prefix)), encoding="utf-8")
+    file = folder / f"post-{prefix}.lua"  # a file each: two runs may begin at the same moment
+    file.write_text(script.replace("PREFIX", str(prefix)) + DONE, encoding="utf-8")
     output = subprocess.run(
-        ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "-s", str(script), url],
+        ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "-s", str(file), url],
         check=True,
         capture_output=True,
         text=True,

@@ -26,6 +26,7 @@ from tests.postgres_cluster import running_cluster
 ROOT = Path(__file__).parents[2]
 HUB = [sys.executable, "-m", "hub"]
 SELLERS = 8
+FORM = '[channels.form]\nplugin = "web_form"\nrate_per_minute = 0\n'
 
 
 def free_port() -> int:
@@ -50,15 +51,12 @@ def wait_for(url: str, within_s: float = 20) -> float:
     raise TimeoutError(f"{url} does not answer")
 
 
-def settings(folder: Path, database: str = "sqlite:///var/hub.db") -> Path:
-    """A settings file with one form, no rate limit."""
+def settings(folder: Path, database: str = "sqlite:///var/hub.db", channels: str = FORM) -> Path:
+    """A settings file; its channel is a form without a rate limit."""
     config = folder / "config"
     config.mkdir(parents=True, exist_ok=True)
     file = config / "hub.toml"
-    file.write_text(
-        f'[database]\nurl = "{database}"\n[channels.form]\nplugin = "web_form"\nrate_per_minute = 0\n',
-        encoding="utf-8",
-    )
+    file.write_text(f'[database]\nurl = "{database}"\n{channels}', encoding="utf-8")
     return file
 
 
@@ -99,7 +97,7 @@ class Place:
 
 
 @contextlib.contextmanager
-def place(database: str = "sqlite", sellers: int = SELLERS) -> Iterator[Place]:
+def place(database: str = "sqlite", sellers: int = SELLERS, channels: str = FORM) -> Iterator[Place]:
     """A fresh hub with its team, on SQLite or on a PostgreSQL cluster of its own."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub-bench-")))
@@ -109,7 +107,7 @@ def place(database: str = "sqlite", sellers: int = SELLERS) -> Iterator[Place]:
             url = cluster.url(cluster.create_database())
             pid_file = cluster.folder / "pgdata" / "postmaster.pid"
             server = int(pid_file.read_text(encoding="utf-8").split()[0])
-        settings(folder, url)
+        settings(folder, url, channels)
         if server is not None:
             hub_command(folder, "db", "upgrade")
         seed(folder, sellers)

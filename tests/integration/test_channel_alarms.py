@@ -1,8 +1,11 @@
 """An account that cannot work any more is an alarm in time, on a real mail server and an emulator; and rescans."""
 
+import contextlib
+import json
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from hub.testing.emulators.viber import ViberEmulator
 from tests.dovecot_server import Dovecot, DovecotAbsent, running_dovecot
 from tests.integration import chat_plugin
 from tests.integration.chat_plugin import PROVIDERS
-from tests.integration.hubs import Running, running, until
+from tests.integration.hubs import Running, Served, running, until
 
 pytestmark = [pytest.mark.timeout(90)]
 POLL_S = 5
@@ -85,7 +88,38 @@ async def test_a_rescan_meets_both_keys_and_moves_no_cursor(
 
 
 @pytest.mark.xdist_group("dovecot")
-async def test_a_dead_login_and_a_hung_mail_server_are_alarms_within_two_poll_periods(
+async def test_e3_a_rescan_by_command_beside_the_running_hub_stores_what_was_missed(
+    serve: Callable[..., Served], sqlite_url: str, dovecot: Dovecot
+):
+    dovecot.append(
+        "INBOX", *(mail(n) for n in range(2))
+    )  # before the hub's time: the first start leaves them
+    keys = {**account_of(dovecot), "history_days": 0}
+    toml = "[channels.mail]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+    served = serve(sqlite_url, more=toml)
+    database = sqlite3.connect(served.folder / "hub.db")
+    with contextlib.closing(database):
+
+        def count(what: str = "*", table: str = "message") -> Any:
+            return database.execute(f"select {what} from {table}").fetchone()
+
+        await until(lambda: count("position", "cursor") not in {None, ("",)}, 30)
+        dovecot.append("INBOX", mail(2))
+        await until(lambda: count("count(*)") == (1,), 30)
+        cursor = count("position, fence", "cursor")
+        since = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for expected in ({"new": 2, "known": 1}, {"new": 0, "known": 3}):
+            done = served.command("channels", "rescan", "mail", "--since", since, "--json")
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout) == {"looked_at": 3, "rejected": 0, **expected}
+        assert count("count(*)") == count("count(distinct message_key)") == (3,)
+        assert count("position, fence", "cursor") == cursor
+        refused = served.command("channels", "rescan", "mail", "--since", "yesterday")
+        assert (refused.returncode, "Traceback" in refused.stderr) == (2, False), refused.stderr
+
+
+@pytest.mark.xdist_group("dovecot")
+async def test_e2_a_dead_login_and_a_hung_mail_server_are_alarms_within_two_poll_periods(
     sqlite_url: str, tmp_path: Path, dovecot: Dovecot
 ):
     channels = {"mail": account_of(dovecot)}
@@ -111,7 +145,7 @@ async def test_a_dead_login_and_a_hung_mail_server_are_alarms_within_two_poll_pe
         assert dovecot.password not in str(hub.rows("select body from notice"))
 
 
-async def test_a_cleared_web_hook_is_an_alarm_and_is_set_again(sqlite_url: str, tmp_path: Path):
+async def test_t4_a_cleared_web_hook_is_an_alarm_and_is_set_again(sqlite_url: str, tmp_path: Path):
     """Looked at each 15 s, 20 s at most for a look: within 60 s."""
     assert watch.EVERY_S + watch.CALL_WITHIN_S < 60
     viber = ViberEmulator(receipts=())

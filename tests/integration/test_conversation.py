@@ -91,7 +91,7 @@ async def test_a_position_that_was_lost_doubles_nothing(hub: Running, provider: 
     assert hub.rows("select stored, repeated from account where name = 'chat'") == [(10, 7)]
 
 
-async def test_who_slept_through_his_lease_stores_nothing(hub: Running, provider: Provider):
+async def test_t1_who_slept_through_his_lease_stores_nothing(hub: Running, provider: Provider):
     await ask(hub, provider)
     await hub.process.listeners.stop()
     fence = hub.one("select fence from cursor")
@@ -279,7 +279,7 @@ async def test_files_are_fetched_or_kept_and_never_run(lite: Running, provider: 
     assert found == [("a.png", "stored", 4), ("gone.png", "refused", 3), (".._x.html", "stored", 25)]
 
 
-async def test_an_album_is_one_message_to_a_person(lite: Running, provider: Provider):
+async def test_w2_an_album_is_one_message_to_a_person(lite: Running, provider: Provider):
     for number in range(3):
         provider.say(text="фото" if not number else "", group="album-1", files=[f"{number}.png"])
     await until(lambda: lite.one("select count(*) from message") == 3)
@@ -306,7 +306,7 @@ async def test_a_second_consumer_is_an_alarm_that_names_it(lite: Running, provid
     assert lite.one("select state from account where name = 'chat'") == "active"
 
 
-async def test_a_bug_of_the_plugin_is_its_accounts_alone(lite: Running, provider: Provider):
+async def test_t3_a_bug_of_the_plugin_is_its_accounts_alone(lite: Running, provider: Provider):
     provider.failing = RuntimeError("boom")
     await until(
         lambda: (lite.one("select last_error from account where name = 'chat'") or "").endswith(

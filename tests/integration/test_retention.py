@@ -137,6 +137,23 @@ async def test_every_kind_goes_on_both_databases(hub):
     assert (found["access"], found["audit"], found["effects"]) == (1, 1, 1)
 
 
+async def test_what_the_bot_wrote_goes_but_for_what_is_about_an_open_task(hub):
+    for n in (1, 2):
+        await hub.form({"name": "A", "phone": phone(n), "message": f"question {n}"})
+    first, second = (row[0] for row in hub.rows("SELECT id FROM task ORDER BY id"))
+    change(hub, "UPDATE task SET state = 'done' WHERE id = :id", id=second)
+
+    def write(tx):
+        for about, task_id, days in (("1", first, 40), ("2", second, 40), ("3", None, 40), ("4", second, 5)):
+            values = {"about": about, "task": task_id, "at": tx.now - days * DAY}
+            columns = "(about, account, staff_id, task_id, at) VALUES (:about, 'crew', 1, :task, :at)"
+            tx.execute(text(f"INSERT INTO staff_message {columns}"), values)
+
+    hub.hub.db.write_now(write)
+    await sweep(hub, effects=30)
+    assert hub.rows("SELECT about FROM staff_message ORDER BY about") == [("1",), ("4",)]
+
+
 async def test_the_night_puts_it_once_and_the_work_is_done(hub):
     [nightly] = [job for job in hub.process._scheduler.get_jobs() if job.id == "nightly"]
     await nightly.func(*nightly.args)

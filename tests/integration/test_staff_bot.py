@@ -8,7 +8,7 @@ import pytest
 
 from hub.notices import store
 from hub.testing.emulators.telegram import TelegramEmulator
-from hub.testing.emulators.telegram_updates import Customer
+from hub.testing.emulators.telegram_updates import Customer, file_of
 from tests.integration import chat_plugin
 from tests.integration.chat_plugin import PROVIDERS, Provider
 from tests.integration.hubs import Running, running, until
@@ -98,3 +98,12 @@ async def test_a_new_task_is_told_accepted_and_its_customer_answered_from_the_me
     assert (sent[0].text, sent[0].to.channel_id) == ("Так, є", "c1")
     assert hub.one("select staff_id from message where direction = 'out'") == staff_id(hub)
     assert hub.one("select count(*) from request") == 1, "what the staff writes is no request"
+
+    bill = {**file_of(telegram.add_file(b"%PDF"), 4), "file_name": "bill.pdf", "mime_type": "application/pdf"}
+    answered = {"message_id": number, "chat": olena.chat()}
+    telegram.write(olena, document=bill, caption="Рахунок", reply_to_message=answered)
+    sent = await until(lambda: provider.sent[1:])
+    assert [(one.name, one.media_type, one.body) for one in sent[0].files] == [
+        ("bill.pdf", "application/pdf", b"%PDF")
+    ]
+    assert sent[0].text == "Рахунок"

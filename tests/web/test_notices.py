@@ -88,8 +88,22 @@ async def test_each_chooses_where_and_when_and_is_told_what_is_wrong(web_hub):
     assert found.wants(Group.TASKS, Place.EMAIL)
     assert not found.wants(Group.TASKS, Place.MESSENGER)
     assert found.wants(Group.ALARMS, Place.WORKSPACE), "what a page does not show stays as it is"
+    assert found.alarms_in_quiet, "nor does this, which a seller's page does not show"
     stale = await person.submit("/me", "/me/notices", version="0", email="")
     assert stale.status == 412
+
+
+async def test_who_operates_the_hub_chooses_whether_alarms_wait_in_quiet_hours(web_hub):
+    boss = web_hub.add("Boss", Role.ADMIN)
+    person = await web_hub.signed_in(boss)
+    assert "Alarms of the hub come in quiet hours, too" in (await person.get("/me")).words
+    night = {"quiet_from": "22:00", "quiet_until": "08:00", "alarms_workspace": "1"}
+    for ticked, chosen in (("1", True), ("", False)):
+        more = {"alarms_in_quiet": ticked} if ticked else {}
+        await person.submit("/me", "/me/notices", **night, **more)
+        assert web_hub.hub.db.read_now(lambda conn: store.choice(conn, boss)).alarms_in_quiet is chosen
+    seller = await web_hub.signed_in(web_hub.add("Olena"))
+    assert "in quiet hours, too" not in (await seller.get("/me")).words
 
 
 async def test_a_head_chooses_a_morning_and_a_seller_cannot(web_hub):

@@ -234,6 +234,8 @@ async def test_w5_w7_w9_answers_at_once_and_repeats_are_known(hub):
     status, _, _ = await post(hub, data={"Name": "I", "Phone": "0501234567", "tranid": "3:4"})
     assert status == 201
     assert loop.time() - started < 4
+    again, _, _ = await post(hub, data={"Name": "I", "Phone": "0501234567", "tranid": "3:4"})
+    assert (again, count(hub, t.request)) == (201, 1)
     assert count(hub, t.outbox) == 0  # nobody to tell; nothing was called in the request
     body = {"form": {"id": "F", "title": "T"}, "response": {"id": "R1", "payload": {"Телефон": "0671234567"}}}
     first, second = await post(hub, json=body), await post(hub, json=body)

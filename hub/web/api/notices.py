@@ -110,6 +110,9 @@ class ChoiceBody(s.In):
     digest: str = Field(
         "", max_length=5, description="HH:MM of the morning in numbers, for heads; empty: none"
     )
+    alarms_in_quiet: bool = Field(
+        True, strict=True, description="alarms of the hub do not wait for the end of the quiet hours"
+    )
 
 
 class ChoiceOut(s.Out):
@@ -121,6 +124,7 @@ class ChoiceOut(s.Out):
     quiet_until: str
     timezone: str
     digest: str
+    alarms_in_quiet: bool
     messenger: str | None = Field(description="the account through which a messenger is linked")
     version: int
 
@@ -142,6 +146,7 @@ def _choice(conn: Connection, staff_id: int, chosen: Choice) -> ChoiceOut:
         quiet_until=clock_of(quiet[1]),
         timezone=chosen.timezone,
         digest=clock_of(chosen.digest),
+        alarms_in_quiet=chosen.alarms_in_quiet,
         messenger=link.account if link is not None else None,
         version=chosen.version,
     )
@@ -162,7 +167,7 @@ def put_choice(tx: Tx, call: Call) -> ChoiceOut:
     written = Written(
         places={group: frozenset(found) for group, found in body.places.items()},
         email=body.email, quiet_from=body.quiet_from, quiet_until=body.quiet_until, timezone=body.timezone,
-        digest=body.digest,
+        digest=body.digest, alarms_in_quiet=body.alarms_in_quiet,
     )  # fmt: skip
     usual = ZoneInfo(call.services.loaded.settings.hub.timezone)
     return _choice(

@@ -43,6 +43,7 @@ def choice_context(conn: Connection, visit: Visit) -> Mapping[str, Any]:
         "wanted": _wanted(visit, chosen),
         "quiet": [clock_of(one) for one in chosen.quiet] if chosen.quiet else ["", ""],
         "digest": clock_of(chosen.digest),
+        "alarms_in_quiet": _alarms_in_quiet(visit, chosen),
         "link": store.link_of(conn, visit.staff_id),
         "bot": services.staff_accounts.bot,
         "mail": services.staff_accounts.mail,
@@ -61,6 +62,11 @@ def _wanted(visit: Visit, chosen: Choice) -> set[str]:
     }
 
 
+def _alarms_in_quiet(visit: Visit, chosen: Choice) -> bool:
+    form = visit.form
+    return bool(form.values.get("alarms_in_quiet")) if form.name == "notices" else chosen.alarms_in_quiet
+
+
 def written(visit: Visit, before: Choice) -> Written:
     """The posted choice. Groups that his page does not show stay as they were."""
     form = visit.form
@@ -77,4 +83,7 @@ def written(visit: Visit, before: Choice) -> Written:
         quiet_until=form.line("quiet_until", 5),
         timezone=form.line("timezone", 60),
         digest=form.line("digest", 5) if visit.leads else clock_of(before.digest),
+        alarms_in_quiet=(
+            bool(form.line("alarms_in_quiet")) if Group.ALARMS in shown else before.alarms_in_quiet
+        ),
     )

@@ -28,12 +28,28 @@ def test_an_acknowledgement_says_that_a_program_wrote_it_and_opens_nothing_at_an
     assert message.read(pulled(made.as_bytes()), B).kind is EventKind.IGNORED
 
 
-def test_a_relay_that_strips_the_header_still_makes_no_second_answer_of_ours():
-    """Its Message-ID is a hub's own: taken for a copy of what a hub wrote, never for a question."""
+def test_e9_a_relay_that_strips_the_header_still_makes_no_second_answer_of_ours():
+    """Its Message-ID is a hub's: shown, since a person may have written it, and never acknowledged."""
     made = acknowledged(A, "b@example.org")
     for name in ("Auto-Submitted", "X-Auto-Response-Suppress"):
         del made[name]
-    assert message.read(pulled(made.as_bytes()), B).kind is EventKind.IGNORED
+    found = message.read(pulled(made.as_bytes()), B)
+    assert (found.kind, found.automatic) == (EventKind.MESSAGE, True)
+
+
+def test_what_another_business_writes_through_its_hub_is_a_request_here():
+    outgoing = Outgoing(
+        id="7", kind=OutgoingKind.REPLY, to=Sender(email="b@example.org"), text="Чи є стільці?", subject="Q"
+    )
+    made = compose(outgoing, A, RECEIVED_AT)
+    assert not hasattr(made, "reason")
+    found = message.read(pulled(made.as_bytes()), B)
+    assert (found.kind, found.sender.email, found.text) == (
+        EventKind.MESSAGE,
+        "a@example.org",
+        "Чи є стільці?",
+    )
+    assert message.read(pulled(made.as_bytes()), A).kind is EventKind.IGNORED, "our own copy"
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,24 @@ def test_what_html_hides_stays_hidden():
     assert text == "Стілець  3\n\nhere <https://shop.example/1>"
 
 
+def test_what_html_holds_beyond_the_limits_stands_as_it_is_written():
+    many = "<i>x</i>" * markup.MAX_TAGS + "<p>the last word</p>"
+    text, _ = markup.to_text(many)
+    assert text.startswith("xxx")
+    assert text.endswith("<p>the last word</p>")
+    other = "".join(f"<i id={n}>x" for n in range(markup.MAX_NEW_TAGS + 1)) + "<p>the last word</p>"
+    assert markup.to_text(other)[0].endswith(f"x<i id={markup.MAX_NEW_TAGS}>x<p>the last word</p>")
+    letters = "&#1087;" * (markup.MAX_LETTERS + 1) + "the last word"
+    text, _ = markup.to_text(letters)
+    assert text.startswith("ппп")
+    assert text.endswith("&#1087;the last word")
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"x", b""])).map(b"".join))
+def test_line_ends_of_the_network_become_ours_and_lone_ones_stay(data):
+    assert headers.unix_lines(data) == data.replace(b"\r\n", b"\n")
+
+
 def test_limits_hold():
     deep = b"".join(
         b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(200)

@@ -31,6 +31,12 @@ async def test_a_value_is_kept_for_all_processes_and_stands_nowhere_in_the_clear
     assert stored.startswith(f"v1.{KEY.id}.")
 
 
+async def test_e14_long_tokens_of_oauth_are_kept_whole_on_both_databases(both_worlds):
+    token = "ey" + "x" * 8_000
+    assert await kept(both_worlds).put("oauth", token, expected=None)
+    assert await kept(both_worlds).get("oauth") == token
+
+
 async def test_only_who_knows_the_present_value_replaces_it(both_worlds):
     store = kept(both_worlds)
     assert not await store.put("token", "b", expected="a")

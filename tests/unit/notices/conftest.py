@@ -1,11 +1,14 @@
 """A staffroom for each test."""
 
+from pathlib import Path
+
 import pytest
 
+from hub.intake.blobs import BlobStore
 from tests.unit.notices.staffroom import Staffroom
 from tests.unit.world import World
 
 
 @pytest.fixture
-def room(world: World) -> Staffroom:
-    return Staffroom(world)
+def room(world: World, tmp_path: Path) -> Staffroom:
+    return Staffroom(world, BlobStore(tmp_path / "blobs"))

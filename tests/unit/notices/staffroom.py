@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from hub.db.rows import OutboxRow
 from hub.db.tables import outbox
+from hub.intake.blobs import BlobStore
 from hub.intake.staffside import LANE, staff_row
 from hub.kernel.clock import SECOND
 from hub.notices import store
@@ -20,14 +21,26 @@ from hub.notices.put import ANSWER, MESSAGE, alarm_of_dead
 from hub.notices.sink import NoticeSink
 from hub.outbox.runner import OutboxRunner, Sink
 from hub.requests.replies import Writer
+from hub.runtime.staff_files import StaffFiles
 from hub.runtime.staff_messages import StaffMessages
-from hub.sdk import Channel, ChannelCapabilities, Outgoing, Parsed, RawDelivery, SendResult, Sent, Verified
+from hub.sdk import (
+    Channel,
+    ChannelCapabilities,
+    Fetched,
+    Outgoing,
+    Parsed,
+    PluginError,
+    RawDelivery,
+    SendResult,
+    Sent,
+    Verified,
+)
 from hub.web.workspace.words import Words
 from tests.unit.world import Worker, World
 
 KYIV = ZoneInfo("Europe/Kyiv")
 WRITERS = {
-    "chat": Writer("chat", "channel_id", first=False, files=0),
+    "chat": Writer("chat", "channel_id", first=False, files=1_000),
     "mail": Writer("mail", "email", first=True, files=0),
 }
 
@@ -39,6 +52,8 @@ class Kept(Channel):
         self.capabilities = ChannelCapabilities(sends=True, writes_to=writes_to, buttons=True)
         self.sent: list[Outgoing] = []
         self.answers: list[SendResult] = []
+        self.files: dict[str, bytes | PluginError] = {}
+        self.fetches: list[str] = []
 
     def verify(self, raw: RawDelivery) -> Verified:
         raise NotImplementedError
@@ -50,12 +65,25 @@ class Kept(Channel):
         self.sent.append(message)
         return self.answers.pop(0) if self.answers else Sent(f"bot:{len(self.sent)}")
 
+    async def fetch(self, ref: str, limit_bytes: int) -> Fetched:
+        self.fetches.append(ref)
+        found = self.files[ref]
+        if isinstance(found, PluginError):
+            raise found
+        return Fetched(body=found, media_type="application/octet-stream")
+
+
+def file(ref: str, name: str = "photo.jpg") -> dict[str, Any]:
+    """A file of a message to the bot."""
+    return {"name": name, "media_type": "image/jpeg", "size": 3, "ref": ref, "blob": None}
+
 
 @dataclass
 class Staffroom:
     """A world with a staff bot `crew` and a mailbox `mail`."""
 
     world: World
+    blobs: BlobStore
     crew: Kept = field(default_factory=Kept)
     mail: Kept = field(default_factory=lambda: Kept("email"))
     numbers: int = 0
@@ -74,7 +102,7 @@ class Staffroom:
             "notice": NoticeSink(KYIV),
             MESSAGE: messages,
             ANSWER: messages,
-            LANE: BotSink(WRITERS, speak, KYIV, "en"),
+            LANE: BotSink(WRITERS, speak, KYIV, "en", StaffFiles(world.db, {"crew": self.crew}, self.blobs)),
             "acknowledgement": AcknowledgementSink(WRITERS, speak, "uk"),
         }
         self.runner = OutboxRunner(world.db, sinks, "me", alarm_of_dead)
@@ -100,7 +128,7 @@ class Staffroom:
         """Somebody writes to the bot; what it answers."""
         told = {
             "kind": "message", "channel_id": channel_id, "language": "en", "text": text, "action": "", "replies_to": [],
-            "start": "", "files": False, **more,
+            "start": "", "files": [], **more,
         }  # fmt: skip
         before = len(self.crew.sent)
 

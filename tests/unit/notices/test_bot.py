@@ -3,14 +3,17 @@
 import json
 
 import pytest
+from sqlalchemy import select
 
 from hub.access.model import Role
 from hub.assignment import members, service
-from hub.db.rows import ContactRow, IdentityRow, MessageRow
-from hub.db.tables import contact, identity, message, outbox, staff_link
+from hub.db.rows import AttachmentRow, ContactRow, IdentityRow, MessageRow
+from hub.db.tables import attachment, contact, identity, message, outbox, staff_link
 from hub.kernel.clock import HOUR, MINUTE
 from hub.notices import store
 from hub.notices.put import row_of
+from hub.sdk import PermanentFailure, TemporaryFailure
+from tests.unit.notices.staffroom import file
 
 
 def chatting(world):
@@ -147,7 +150,98 @@ def test_a_customer_whom_nothing_leads_to_is_told_of(room, world):
     room.deliver()
     about = [row.provider_id for row in room.rows("staff_message")]
     assert "No channel leads to this customer" in room.say("500", "Так", replies_to=about)
-    assert "Files cannot be sent" in room.say("500", "", replies_to=about, files=True)
+
+
+def answered(room, world):
+    """A seller with a task of a chatting customer, and the ids of the notice about it."""
+    room.link(world.worker("Olena"))
+    task = world.task(contact=chatting(world))
+    room.deliver()
+    return task, [row.provider_id for row in room.rows("staff_message")]
+
+
+def test_a_photo_in_answer_to_a_notice_goes_to_its_customer(room, world):
+    task, about = answered(room, world)
+    room.crew.files["f1"] = b"JPG"
+    assert "On its way" in room.say("500", "", replies_to=about, files=[file("f1")])
+    (row,) = world.rows(message, message.c.direction == "out")
+    (kept,) = world.rows(attachment)
+    assert (kept.message_id, kept.name, kept.media_type, kept.size) == (row.id, "photo.jpg", "image/jpeg", 3)
+    assert room.blobs.get(kept.blob) == b"JPG"
+    assert state(world, task) == "accepted"
+
+
+def test_a_file_of_a_provider_that_is_away_is_waited_for_and_sent_once(room, world):
+    _, about = answered(room, world)
+    room.crew.files["f1"] = TemporaryFailure("it does not answer")
+    assert room.say("500", "ось", replies_to=about, files=[file("f1")]) == ""
+    assert world.rows(message, message.c.direction == "out") == []
+    room.crew.files["f1"] = b"JPG"
+    for _ in range(3):
+        room.deliver(120)
+    assert len(world.rows(message, message.c.direction == "out")) == len(world.rows(attachment)) == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (PermanentFailure("the file is larger than 20 MB"), "The file is larger than 20 MB"),
+        (b"x" * 1_001, "hat takes files up to 0 KiB"),
+    ],
+)
+def test_of_an_answer_whose_file_cannot_be_sent_nothing_leaves_and_he_is_told_why(room, world, found, words):
+    task, about = answered(room, world)
+    room.crew.files["f1"] = found
+    assert words in room.say("500", "ось рахунок", replies_to=about, files=[file("f1")])
+    assert (world.rows(message, message.c.direction == "out"), world.rows(attachment)) == ([], [])
+    assert state(world, task) == "assigned"
+
+
+def test_a_provider_that_stays_away_is_told_of_in_the_end(room, world):
+    _, about = answered(room, world)
+    room.crew.files["f1"] = TemporaryFailure("it does not answer")
+    room.say("500", "ось", replies_to=about, files=[file("f1")])
+    for _ in range(6):
+        room.deliver(600)
+    assert "Nothing was sent" in room.texts()[-1]
+    assert world.rows(message, message.c.direction == "out") == []
+
+
+def test_nobody_else_makes_the_hub_fetch_a_file(room, world):
+    _, about = answered(room, world)
+    room.say("666", "", replies_to=about, files=[file("f1")])
+    room.say("500", "", replies_to=["bot:unknown"], files=[file("f1")])
+    assert room.crew.fetches == []
+
+
+def test_a_customers_file_stands_in_the_notice_with_its_address(room, world):
+    room.link(world.worker("Olena"))
+    task = world.task(text="Ось фото")
+
+    def send(tx):
+        said = tx.execute(select(message).where(message.c.request_id == task.request_id)).one()
+        made = AttachmentRow(
+            tx.new_id(),
+            said.id,
+            "chair.jpg",
+            "image/jpeg",
+            3,
+            None,
+            "f1",
+            "",
+            "pending",
+            None,
+            0,
+            tx.now,
+            tx.now,
+        )
+        tx.insert({attachment: [made]})
+        return made.id
+
+    file_id = world.write(send)
+    room.deliver()
+    (told,) = room.crew.sent
+    assert f"📎 chair.jpg https://hub.example/files/{file_id}" in told.text
 
 
 def test_my_tasks_my_parcels_and_the_morning(room, world):

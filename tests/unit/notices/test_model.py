@@ -40,6 +40,18 @@ def test_what_falls_into_the_quiet_hours_waits_for_their_end(now, leaves):
     assert rfc3339(leaves_at(NIGHT, KYIV, parse_rfc3339(now))) == rfc3339(parse_rfc3339(leaves))
 
 
+@pytest.mark.parametrize("group", Group)
+@pytest.mark.parametrize("chosen", [True, False])
+def test_alarms_alone_and_where_nobody_chose_otherwise_leave_in_quiet_hours(group, chosen):
+    choice = Choice(quiet=(22 * 60, 8 * 60), alarms_in_quiet=chosen)
+    now = parse_rfc3339("2026-03-02T23:00:00+02:00")
+    assert (leaves_at(choice, KYIV, now, group) == now) is (chosen and group is Group.ALARMS)
+
+
+def test_an_older_choice_is_told_alarms_at_night():
+    assert choice_of({"places": {}, "quiet": [1320, 480]}, 1).alarms_in_quiet
+
+
 @given(st.integers(0, 1439), st.integers(0, 1439), st.integers(0, 400 * DAY))
 def test_nothing_leaves_in_quiet_hours_or_a_day_late(start, end, ahead):
     if start == end:

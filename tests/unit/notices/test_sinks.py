@@ -61,6 +61,31 @@ def test_quiet_hours_hold_everything_back_and_what_waited_is_one_message(room, w
     assert len(room.crew.sent) == 1
 
 
+def test_an_alarm_does_not_wait_for_the_morning_and_holds_back_nothing_that_does(room, world):
+    boss = world.worker("Boss", role=Role.ADMIN)
+    room.link(boss)
+    choose(world, boss, quiet=(12 * 60, 14 * 60))
+    world.task()
+    world.write(put_alarm, "account_ill", account="mail", reason="the login is refused")
+    room.deliver()
+    (told,) = room.crew.sent
+    assert "The account mail does not work" in told.text
+    room.deliver(2 * HOUR // 1000)
+    assert len(room.crew.sent) == 2
+    assert "New task" in room.crew.sent[1].text
+
+
+def test_who_wants_to_sleep_through_alarms_too_does(room, world):
+    boss = world.worker("Boss", role=Role.ADMIN)
+    room.link(boss)
+    choose(world, boss, quiet=(12 * 60, 14 * 60), alarms_in_quiet=False)
+    world.write(put_alarm, "account_ill", account="mail", reason="the login is refused")
+    room.deliver()
+    assert room.crew.sent == []
+    room.deliver(2 * HOUR // 1000)
+    assert len(room.crew.sent) == 1
+
+
 def test_what_somebody_else_has_by_the_morning_is_not_told(room, world):
     olena, taras = world.worker("Olena"), world.worker("Taras")
     room.link(olena)

@@ -111,7 +111,7 @@ async def test_a_hook_hears_only_what_it_wants_and_nothing_while_it_is_off(world
     assert wanted
 
 
-async def test_a_failing_call_holds_back_its_own_thing_and_is_repeated_with_its_id(world, receiver):
+async def test_w4_a_failing_call_holds_back_its_own_thing_and_is_repeated_with_its_id(world, receiver):
     """[W4] what goes out carries an id and keeps its order: at least once, so the other side can tell repeats."""
     hook(world, receiver.url, ["order.created", "order.stage"])
     olena = world.worker("Олена")
