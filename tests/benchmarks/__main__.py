@@ -20,7 +20,6 @@ from tests.benchmarks import (
     claims,
     fairness,
     freed,
-    growth,
     intake,
     load,
     mail,
