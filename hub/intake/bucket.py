@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from hub.intake.blobs import IDLE_S, BlobsAway, is_name
+from hub.kernel.errors import FieldProblem, SettingsRejected
 from hub.settings import BlobsSection
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ CONNECT_S = 3.0
 READS = 3
 T = TypeVar("T")
 _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
-_RIGHTS = "the key may not list, read, write and delete there: give it these rights in [blobs] url"
+_RIGHTS = "the key may not list, read, write and delete there: give it these rights"
 _REGION = "the bucket is in another region: correct [blobs] region"
 _UNKNOWN_KEY = "the access key is not known there: correct [blobs] access_key_id"
 SENTENCES: Mapping[str, str] = {
@@ -56,12 +57,14 @@ SENTENCES: Mapping[str, str] = {
     "AuthorizationHeaderMalformed": _REGION,
     "PermanentRedirect": _REGION,
     "RequestTimeTooSkewed": "the clock of this machine is wrong: set it",
+    "404": "there is no such thing at this address: see [blobs] endpoint and url",
     "SlowDown": "the storage is overloaded",
     "Timeout": "the storage does not answer in time",
     "Connect": "the storage cannot be reached: see [blobs] endpoint",
     "no answer": "the storage does not answer",
 }
 """What people are told, by the code of S3, the HTTP status or the kind of failure."""
+MISSING = "needs the extra s3: pip install 'omni-hub[s3]'"
 _SILENT = frozenset({"Timeout", "Connect", "no answer"})
 
 
@@ -151,7 +154,7 @@ class Bucket:
             return call()
         except (BaseError, OSError) as error:
             code = code_of(error)
-            if code == "NoSuchKey" or (isinstance(error, FileNotFoundError) and code == "404"):
+            if code == "NoSuchKey":
                 raise _Missing("an object of the storage is not there") from None
             if code in _SILENT:
                 self._silent_until = time.monotonic() + PAUSE_S
@@ -175,8 +178,10 @@ def code_of(error: BaseException) -> str:
 
 
 def _open(section: BlobsSection) -> S3Store:
-    from obstore.store import S3Store  # noqa: PLC0415 - a folder does without obstore
-
+    try:
+        from obstore.store import S3Store  # noqa: PLC0415 - a folder does without obstore
+    except ImportError:
+        raise SettingsRejected([FieldProblem("blobs.url", MISSING)]) from None
     bucket, _, prefix = section.url.removeprefix("s3://").partition("/")
     keys: dict[str, Any] = {}
     if section.access_key_id:

@@ -100,6 +100,7 @@ class Proxy:
 
     def close(self) -> None:
         """End everything."""
+        _shut(self._listener)  # or whoever waits there would take one more
         self._listener.close()
         for one in self._sockets:
             _shut(one)
