@@ -96,7 +96,7 @@ async def test_a_store_that_is_away_at_night_gets_its_deletions_by_a_job_later(h
     assert blobs_of(hub) == [file]
     [(kind, words)] = hub.rows("SELECT kind, payload FROM job WHERE state = 'ready'")
     assert kind == DROP_FILES
-    await drop_files(hub.hub.db, hub.process.door.blobs, SimpleNamespace(payload=orjson.loads(words)))
+    await drop_files(hub.hub.db, hub.process.door.blobs, SimpleNamespace(payload=orjson.loads(words)))  # type: ignore[arg-type]
     assert blobs_of(hub) == []
 
 
