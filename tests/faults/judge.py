@@ -20,6 +20,7 @@ class Verdict:
     doubled: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     uncertain: int = 0
+    uncertain_by_kill: int = 0
     repeated_events: int = 0
 
     @property
@@ -75,7 +76,7 @@ def judge_channels(url: str, told: Told, sent: Counter[str], kills: Sequence[flo
     verdict.wrong += ledger_audit.problems(url) + told.odd
     _messages(url, told, verdict)
     _counters(url, told, kills, verdict)
-    _replies(url, sent, len(kills) + broken, verdict)
+    _replies(url, sent, len(kills), broken, verdict)
     return verdict
 
 
@@ -92,10 +93,9 @@ def _messages(url: str, told: Told, verdict: Verdict) -> None:
             continue
         stored[account, words[0]] += 1
         requests.setdefault(words[0], set()).add(request_id)
-    for account, words in told.handed.items():
-        verdict.lost += [
-            f"{account}: {word} is not there" for word in sorted(words) if not stored[account, word]
-        ]
+    for account, wanted in told.handed.items():
+        missing = sorted(word for word in wanted if not stored[account, word])
+        verdict.lost += [f"{account}: {word} is not there" for word in missing]
     handed = {(account, word) for account, words in told.handed.items() for word in words}
     verdict.doubled += [f"{account}: {word}, {n} times" for (account, word), n in stored.items() if n > 1]
     verdict.wrong += [f"{account}: {word} was never acknowledged" for account, word in stored.keys() - handed]
@@ -150,7 +150,7 @@ def _counters(url: str, told: Told, kills: Sequence[float], verdict: Verdict) ->
             verdict.wrong.append(f"{name}: counts {rejected.get(name, 0)} rejected, outside {dict(heard)}")
 
 
-def _replies(url: str, sent: Counter[str], may_be_uncertain: int, verdict: Verdict) -> None:
+def _replies(url: str, sent: Counter[str], kills: int, broken: int, verdict: Verdict) -> None:
     """A reply leaves once; where that stays open it is uncertain, and there are not more of those than breaks."""
     verdict.doubled += [f"reply {word} left {count} times" for word, count in sent.items() if count > 1]
     for body, state in ledger_audit.query(url, "SELECT body, state FROM message WHERE direction = 'out'"):
@@ -161,8 +161,19 @@ def _replies(url: str, sent: Counter[str], may_be_uncertain: int, verdict: Verdi
             verdict.uncertain += 1
         elif state not in ("sent", "delivered", "seen"):
             verdict.wrong.append(f"reply {word} is {state}")
-    if verdict.uncertain > may_be_uncertain:
-        verdict.wrong.append(f"{verdict.uncertain} replies are uncertain after {may_be_uncertain} breaks")
+    killed, cut = (
+        len(ledger_audit.query(url, f"SELECT id FROM outbox WHERE {_UNCERTAIN} AND last_error IS {what}"))
+        for what in ("NULL", "NOT NULL")  # a process that was killed could say nothing
+    )
+    verdict.uncertain_by_kill = killed
+    if killed > kills or cut > broken or killed + cut != verdict.uncertain:
+        verdict.wrong.append(
+            f"{verdict.uncertain} replies are uncertain: {killed} after {kills} kills,"
+            f" {cut} after {broken} lost answers"
+        )
+
+
+_UNCERTAIN = "lane = 'reply' AND state = 'uncertain'"
 
 
 def _evenness(url: str, verdict: Verdict) -> None:

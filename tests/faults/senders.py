@@ -8,9 +8,10 @@ import asyncio
 import contextlib
 import json
 import random
+import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -76,6 +77,7 @@ class Customers:
     viber: ViberEmulator
     dovecot: Dovecot
     forms: int = 0
+    limit: int = sys.maxsize  # they pause when so many are handed over
 
     async def run(self, deliveries: int) -> None:
         """Send so many, a quarter by each channel, and come to an end when all are handed over."""
@@ -94,6 +96,7 @@ class Customers:
 
     async def _forms(self, session: aiohttp.ClientSession, numbers: Iterator[int]) -> None:
         for number in numbers:
+            await self._turn()
             word = f"KF{number:06d}"
             form = {"name": f"N{number}", "phone": phone(number), "message": f"order {word}"}
             if self._one_in(40):
@@ -151,6 +154,7 @@ class Customers:
 
     async def _viber(self, numbers: Iterator[int]) -> None:
         for number in numbers:
+            await self._turn()
             word = f"KV{number:06d}"
             customer = self._known(self.viber.customers, number, self.viber.add_customer)
             customer.subscribed = True
@@ -242,12 +246,16 @@ class Customers:
 
     async def _in_step(self, account: str) -> None:
         """Not far ahead of the web channels, which wait for their answers."""
+        await until(lambda: not self._ahead(account), 3_600)
+        await self._turn()
 
-        def ahead() -> bool:
-            return len(self.told.handed["form"]) + 20 < min(len(self.told.handed[account]), self.forms)
+    def _ahead(self, account: str) -> bool:
+        return len(self.told.handed["form"]) + 20 < min(len(self.told.handed[account]), self.forms)
 
-        await until(lambda: not ahead(), 3_600)
+    async def _turn(self) -> None:
         await asyncio.sleep(0)
+        if self.told.count >= self.limit:
+            await until(lambda: self.told.count < self.limit, 3_600)
 
 
 async def _until_taken(call: Callable[[], Awaitable[bool]]) -> None:
@@ -255,7 +263,7 @@ async def _until_taken(call: Callable[[], Awaitable[bool]]) -> None:
     await until(call, 3_600, 0.1)
 
 
-def rejected_lately(told: Told, account: str, kills: list[float], within_s: float) -> int:
+def rejected_lately(told: Told, account: str, kills: Sequence[float], within_s: float) -> int:
     """How many rejections may have been forgotten by kills."""
     return sum(
         1
