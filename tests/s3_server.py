@@ -38,6 +38,13 @@ class S3:
         keys = next(iter(s3_backends.values()))["global"].buckets[bucket].keys
         return {name: keys[name].value for name in keys}
 
+    def find(self, bucket: str, prefix: str) -> bytes | None:
+        """An object below a prefix."""
+        from moto.s3.models import s3_backends
+
+        keys = next(iter(s3_backends.values()))["global"].buckets[bucket].keys
+        return next((keys[name].value for name in keys if name.startswith(prefix)), None)
+
     def age(self, bucket: str, seconds: float) -> None:
         """What lies there was stored so much earlier."""
         from datetime import timedelta

@@ -8,6 +8,7 @@ freeze       SIGSTOP for up to three seconds           full         the disk is 
 cut          all lines of one side are cut at once     slow         a line takes 40 ms longer for a while
 flaky        the next calls to a provider fail         kick         Dovecot ends all sessions
 renumber     Dovecot starts again with a new UIDVALIDITY over the same mails
+away         with `--store bucket`: the storage of large bodies and files is away for up to four seconds
 """
 
 import argparse
@@ -36,9 +37,19 @@ from tests.faults.senders import Customers, Told
 from tests.integration import ledger_audit
 from tests.integration.hubs import until
 from tests.integration.tcp_proxy import Proxy
+from tests.s3_server import S3, running_s3
 
-LINES = ("front", "imap", "telegram", "viber")
 PATIENCE_S = 240.0
+NOWHERE = 9
+BUCKET = "hub"
+BLOBS = """
+[blobs]
+url = "s3://hub/shop"
+endpoint = "http://127.0.0.1:{blobs}"
+access_key_id = "A"
+secret_access_key = "B"
+timeout_s = 2
+"""
 SETTINGS = """
 [channels.mail]
 plugin = "email"
@@ -68,10 +79,23 @@ class Town(program.Stage):
     telegram: TelegramEmulator = field(default_factory=TelegramEmulator)
     viber: ViberEmulator = field(default_factory=ViberEmulator)
     dovecot: Dovecot | None = None
+    s3: S3 | None = None
     url: str = ""
     kills: list[float] = field(default_factory=list)
     small: bool = False
     broken: int = 0  # calls to providers whose answer may have been lost
+
+    def faults(self) -> "dict[str, Fault]":
+        """Those that this town can have."""
+        full = {"full": program.full} if self.small else {}
+        return {**FAULTS, **full, **({"away": away} if self.s3 is not None else {})}
+
+    def fetch(self, name: str) -> bytes | None:
+        """A blob, past the hub."""
+        if self.s3 is not None:
+            return self.s3.find(BUCKET, f"shop/{name}/")
+        path = self.folder / "data" / "blobs" / name[:2] / name[2:4] / name
+        return path.read_bytes() if path.exists() else None
 
     def lead(self) -> None:
         """The front leads to the hub, wherever it listens now."""
@@ -89,14 +113,14 @@ async def kill(town: Town) -> None:
 
 async def cut(town: Town) -> None:
     """All lines of one side."""
-    name = town.chance.choice(LINES)
+    name = town.chance.choice(sorted(town.lines))
     town.broken += name in ("telegram", "viber")
     town.lines[name].cut()
 
 
 async def slow(town: Town) -> None:
     """A bad line."""
-    line = town.lines[town.chance.choice(LINES)]
+    line = town.lines[town.chance.choice(sorted(town.lines))]
     line.lag_s = 0.04
     await asyncio.sleep(town.chance.uniform(0.5, 2))
     line.lag_s = 0.0
@@ -122,6 +146,16 @@ async def renumber(town: Town) -> None:
     """The server is restored from somewhere."""
     assert town.dovecot is not None
     await asyncio.to_thread(town.dovecot.renumber)
+
+
+async def away(town: Town) -> None:
+    """Nobody is at the other end of the line to the storage."""
+    assert town.s3 is not None
+    line = town.lines["blobs"]
+    line.target = NOWHERE
+    line.cut()
+    await asyncio.sleep(town.chance.uniform(1, 4))
+    line.target = town.s3.port
 
 
 FAULTS: dict[str, Fault] = {
@@ -153,7 +187,7 @@ class Report:
         yield (
             f"  lost {len(found.lost)}, doubled {len(found.doubled)}, wrong {len(found.wrong)};"
             f" {self.replies} replies, uncertain {found.uncertain_by_kill} after {self.kills} kills"
-            f" and {found.uncertain - found.uncertain_by_kill} after lost answers"
+            f" and {found.uncertain - found.uncertain_by_kill} after lost answers; {found.blobs} blobs"
         )
         for problem in (*found.lost, *found.doubled, *found.wrong)[:20]:
             yield f"  ! {problem}"
@@ -170,15 +204,19 @@ async def run(
     only: str = "",
     *,
     seller_rests_s: float = 0.0,
+    store: str = "folder",
+    minutes: float = 1e9,
     loud: bool = False,
 ) -> Report:
     """One run from start to verdict. The faults come at even distances of what was handed over.
 
     seller_rests_s  between two answers: a kill that meets one costs a minute, until its lease is over
+    store           folder or bucket: where large bodies and files lie
+    minutes         after so long the rest of the faults and deliveries is let go
     """
     began = time.monotonic()
     chance = random.Random(seed)
-    async with _town(chance, deliveries) as town:
+    async with _town(chance, deliveries, store) as town:
         told = Told()
         token = await people(town.hubs[0])
         front = f"http://127.0.0.1:{town.lines['front'].port}"
@@ -188,11 +226,13 @@ async def run(
         over = asyncio.Event()
         seller = asyncio.create_task(_seller(town, token, over, seller_rests_s))
         try:
-            available = {**FAULTS, **({"full": program.full} if town.small else {})}
+            available = town.faults()
             names = only.split(",") if only else list(available)
             planned = [names[at % len(names)] for at in range(faults)]
             chance.shuffle(planned)
             for number, name in enumerate(planned, 1):
+                if crowd.stopping:
+                    break
                 crowd.limit = (number + 1) * deliveries // (faults + 1)
                 await _reached(told, number * deliveries // (faults + 1), load)
                 if loud:
@@ -200,6 +240,7 @@ async def run(
                 await available[name](town)
                 town.lead()
                 town.happened[name] += 1
+                crowd.stopping = time.monotonic() - began > minutes * 60
             crowd.limit = sys.maxsize
             await load
             await until(lambda: _all_there(town.url, told), PATIENCE_S, 0.5)
@@ -220,10 +261,10 @@ async def run(
             "set_webhook"
         )  # each is called back once
         verdict = await asyncio.to_thread(
-            judge_channels, town.url, told, _arrived(town), town.kills, town.broken
+            judge_channels, town.url, told, _arrived(town), town.kills, town.broken, town.fetch
         )
-    minutes = (time.monotonic() - began) / 60
-    return Report(deliveries, town.happened, told, replies, len(town.kills), verdict, minutes)
+    took = (time.monotonic() - began) / 60
+    return Report(told.count, town.happened, told, replies, len(town.kills), verdict, took)
 
 
 async def _reached(told: Told, count: int, load: "asyncio.Task[None]") -> None:
@@ -316,7 +357,7 @@ def _has_left(url: str, word: str) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _town(chance: random.Random, deliveries: int) -> AsyncIterator[Town]:
+async def _town(chance: random.Random, deliveries: int, store: str) -> AsyncIterator[Town]:
     async with contextlib.AsyncExitStack() as outer:
         stack = outer.enter_context(contextlib.ExitStack())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub-channels-")))
@@ -329,6 +370,10 @@ async def _town(chance: random.Random, deliveries: int) -> AsyncIterator[Town]:
         ends = {
             "front": 9, "imap": dovecot.port, "telegram": _port(telegram.base_url), "viber": _port(viber.base_url),
         }  # fmt: skip
+        s3 = stack.enter_context(running_s3()) if store == "bucket" else None
+        if s3 is not None:
+            s3.make(BUCKET)
+            ends["blobs"] = s3.port
         lines = {name: Proxy(port) for name, port in ends.items()}
         for line in lines.values():
             stack.callback(line.close)
@@ -339,7 +384,7 @@ async def _town(chance: random.Random, deliveries: int) -> AsyncIterator[Town]:
             folder,
             hub=f'base_url = "http://127.0.0.1:{lines["front"].port}"\n',
             data=place / "data",
-            more=SETTINGS.format(
+            more=(SETTINGS if s3 is None else BLOBS + SETTINGS).format(
                 mail=dovecot.user, password=dovecot.password, token=telegram.token, viber_token=viber.token,
                 **{name: line.port for name, line in lines.items()},
             ),
@@ -350,7 +395,7 @@ async def _town(chance: random.Random, deliveries: int) -> AsyncIterator[Town]:
         key.chmod(0o600)
         await asyncio.to_thread(hub.start)
         town = Town(
-            chance, [hub], place, lines=lines, telegram=telegram, viber=viber, dovecot=dovecot, url=url,
+            chance, [hub], place, lines=lines, telegram=telegram, viber=viber, dovecot=dovecot, s3=s3, url=url,
             small=small is not None,
         )  # fmt: skip
         town.lead()
@@ -368,8 +413,14 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="nothing but these faults, with commas")
+    parser.add_argument("--store", choices=["folder", "bucket"], default="folder")
+    parser.add_argument("--minutes", type=float, default=1e9, help="then let the rest go, and judge")
     asked = parser.parse_args()
-    report = asyncio.run(run(asked.deliveries, asked.faults, asked.seed, asked.only, loud=True))
+    report = asyncio.run(
+        run(
+            asked.deliveries, asked.faults, asked.seed, asked.only, store=asked.store, minutes=asked.minutes, loud=True,
+        )
+    )  # fmt: skip
     print("\n".join(report.lines()))
     sys.exit(not report.verdict.clean)
 

@@ -1,8 +1,9 @@
 """Compares what the outside was told with what is stored, dealt, sent and counted. No code of the hub."""
 
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.senders import Told, rejected_lately
@@ -21,6 +22,7 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
     uncertain: int = 0
     uncertain_by_kill: int = 0
+    blobs: int = 0
     repeated_events: int = 0
 
     @property
@@ -65,18 +67,25 @@ def _effects(url: str, heard: Counter[str], verdict: Verdict) -> None:
 WORD = re.compile(r"K[FMTV]\d{6}|R\d{6}")
 
 
-def judge_channels(url: str, told: Told, sent: Counter[str], kills: Sequence[float], broken: int) -> Verdict:
+Fetch = Callable[[str], bytes | None]
+
+
+def judge_channels(
+    url: str, told: Told, sent: Counter[str], kills: Sequence[float], broken: int, fetch: Fetch
+) -> Verdict:
     """The same for four channels.
 
     sent     words of our replies as they reached the emulators, with how often
     kills    when hubs were killed; what they had counted of rejections in the second before is gone with them
     broken   how many lines to providers were cut: a reply on its way there may have arrived
+    fetch    a blob by its name, past the hub
     """
     verdict = Verdict()
     verdict.wrong += ledger_audit.problems(url) + told.odd
     _messages(url, told, verdict)
     _counters(url, told, kills, verdict)
     _replies(url, sent, len(kills), broken, verdict)
+    _blobs(url, fetch, verdict)
     return verdict
 
 
@@ -171,6 +180,18 @@ def _replies(url: str, sent: Counter[str], kills: int, broken: int, verdict: Ver
             f"{verdict.uncertain} replies are uncertain: {killed} after {kills} kills,"
             f" {cut} after {broken} lost answers"
         )
+
+
+def _blobs(url: str, fetch: Fetch, verdict: Verdict) -> None:
+    """Whatever a row names is there, and is what its name says."""
+    for table in ("delivery_body", "attachment"):
+        for (name,) in ledger_audit.query(url, f"SELECT DISTINCT blob FROM {table} WHERE blob IS NOT NULL"):
+            body = fetch(name)
+            verdict.blobs += 1
+            if body is None or hashlib.sha256(body).hexdigest() != name:
+                verdict.lost.append(
+                    f"the blob {name[:16]} of {table} is {'gone' if body is None else 'damaged'}"
+                )
 
 
 _UNCERTAIN = "lane = 'reply' AND state = 'uncertain'"

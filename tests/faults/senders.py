@@ -78,6 +78,7 @@ class Customers:
     dovecot: Dovecot
     forms: int = 0
     limit: int = sys.maxsize  # they pause when so many are handed over
+    stopping: bool = False  # they go home early
 
     async def run(self, deliveries: int) -> None:
         """Send so many, a quarter by each channel, and come to an end when all are handed over."""
@@ -96,7 +97,8 @@ class Customers:
 
     async def _forms(self, session: aiohttp.ClientSession, numbers: Iterator[int]) -> None:
         for number in numbers:
-            await self._turn()
+            if await self._turn():
+                return
             word = f"KF{number:06d}"
             form = {"name": f"N{number}", "phone": phone(number), "message": f"order {word}"}
             if self._one_in(40):
@@ -154,7 +156,8 @@ class Customers:
 
     async def _viber(self, numbers: Iterator[int]) -> None:
         for number in numbers:
-            await self._turn()
+            if await self._turn():
+                return
             word = f"KV{number:06d}"
             customer = self._known(self.viber.customers, number, self.viber.add_customer)
             customer.subscribed = True
@@ -189,7 +192,8 @@ class Customers:
             word = f"KT{number:06d}"
             self.telegram.say(customer, f"питання {word}")
             self.told.handed["bot"].add(word)
-            await self._in_step("bot")
+            if await self._in_step("bot"):
+                return
 
     # --- e-mail --------------------------------------------------------------------------------------
 
@@ -206,7 +210,8 @@ class Customers:
                     self.told.kinds["mail appended again"] += 1
                     await asyncio.sleep(0.3)
             self.told.handed["mail"].update(words)
-            await self._in_step("mail")
+            if await self._in_step("mail"):
+                return
 
     def _mail(self, word: str) -> bytes:
         number = int(word[2:])
@@ -244,18 +249,19 @@ class Customers:
             return add(f"Customer {number}")
         return self.chance.choice(list(customers.values())[-50:])
 
-    async def _in_step(self, account: str) -> None:
-        """Not far ahead of the web channels, which wait for their answers."""
-        await until(lambda: not self._ahead(account), 3_600)
-        await self._turn()
+    async def _in_step(self, account: str) -> bool:
+        """Not far ahead of the web channels, which wait for their answers. True: it is time to go home."""
+        await until(lambda: self.stopping or not self._ahead(account), 3_600)
+        return await self._turn()
 
     def _ahead(self, account: str) -> bool:
         return len(self.told.handed["form"]) + 20 < min(len(self.told.handed[account]), self.forms)
 
-    async def _turn(self) -> None:
+    async def _turn(self) -> bool:
         await asyncio.sleep(0)
         if self.told.count >= self.limit:
-            await until(lambda: self.told.count < self.limit, 3_600)
+            await until(lambda: self.stopping or self.told.count < self.limit, 3_600)
+        return self.stopping
 
 
 async def _until_taken(call: Callable[[], Awaitable[bool]]) -> None:

@@ -31,6 +31,10 @@ async def test_four_channels_lose_nothing_and_double_nothing_whatever_breaks():
     assert report.replies
 
 
+def nothing(_name: str) -> None:
+    """A store without blobs."""
+
+
 HARMS = {
     "nothing": ("", "clean"),
     "lost": ("UPDATE message SET body = 'order' WHERE body LIKE '%1'", "lost"),
@@ -41,6 +45,7 @@ HARMS = {
     "rejected": ("INSERT INTO rejection (account, reason, count) VALUES ('form', 'rate', 1)", "wrong"),
     "bytes": ("DELETE FROM delivery_body", "wrong"),
     "waits": ("UPDATE delivery SET state = 'pending'", "wrong"),
+    "blob": ("UPDATE delivery_body SET blob = 'ab'", "lost"),
     "told differently": ("UPDATE message SET request_id = request_id + 1", "wrong"),
 }
 
@@ -60,7 +65,7 @@ async def test_the_judge_sees_each_harm(sqlite_url, start, harm):
     sql, where = HARMS[harm]
     if sql:
         hub.hub.db.write_now(lambda tx: tx.execute(text(sql)) and None)
-    verdict = judge_channels(sqlite_url, told, Counter(), [], 0)
+    verdict = judge_channels(sqlite_url, told, Counter(), [], 0, nothing)
     assert verdict.clean == (where == "clean"), vars(verdict)
     assert where == "clean" or getattr(verdict, where)
 
@@ -82,13 +87,13 @@ async def test_the_judge_sees_a_reply_that_left_twice_and_more_uncertain_ones_th
     told = Told()
     told.handed["form"].add("KF000001")
     told.heard("form", 201)
-    assert judge_channels(sqlite_url, told, Counter(R000001=1), [1.0], 0).clean
-    assert judge_channels(sqlite_url, told, Counter(R000001=1), [], 0).wrong
-    assert judge_channels(sqlite_url, told, Counter(R000001=2), [1.0], 0).doubled
+    assert judge_channels(sqlite_url, told, Counter(R000001=1), [1.0], 0, nothing).clean
+    assert judge_channels(sqlite_url, told, Counter(R000001=1), [], 0, nothing).wrong
+    assert judge_channels(sqlite_url, told, Counter(R000001=2), [1.0], 0, nothing).doubled
     hub.hub.db.write_now(
         lambda tx: tx.execute(text("UPDATE message SET state = 'sent' WHERE id > 1")) and None
     )
-    assert judge_channels(sqlite_url, told, Counter(), [1.0], 0).lost
+    assert judge_channels(sqlite_url, told, Counter(), [1.0], 0, nothing).lost
 
 
 def test_a_rejection_may_be_forgotten_by_a_kill_just_after_it_and_by_no_other():
