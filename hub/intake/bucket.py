@@ -158,8 +158,7 @@ class Bucket:
                 raise _Missing("an object of the storage is not there") from None
             if code in _SILENT:
                 self._silent_until = time.monotonic() + PAUSE_S
-            log.error("blobs_away", code=code)
-            raise BlobsAway(SENTENCES.get(code) or f"the storage refuses: {code}") from None
+            raise BlobsAway(SENTENCES.get(code) or f"the storage refuses: {code}", code=code) from None
 
 
 def code_of(error: BaseException) -> str:

@@ -59,7 +59,8 @@ def stow(raw: RawDelivery, prepared: Prepared, blobs: BlobStore) -> Prepared | U
         if prepared.earlier is None and len(raw.body) > INLINE_UP_TO:
             return dataclasses.replace(prepared, blob=blobs.put(raw.body))
     except Unavailable as away:
-        log.error("blob_not_stored", account=raw.account, error=type(away).__name__)
+        code = away.facts.get("code", type(away).__name__)
+        log.error("blob_not_stored", account=raw.account, error=code)
         return Unavailable("the hub cannot store anything right now", retry_after_s=away.retry_after_s)
     except Exception as error:  # noqa: BLE001 - the boundary of one delivery: its sender comes again
         log.error("blob_not_stored", account=raw.account, error=type(error).__name__)

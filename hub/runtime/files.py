@@ -86,6 +86,7 @@ class Files:
         try:
             blob = await asyncio.to_thread(self._blobs.put, fetched.body)
         except Unavailable as away:  # no fault of the file's: its tries are not counted
+            log.warning("blob_not_stored", account=row.account, error=away.facts.get("code", ""))
             at = self._db.clock.now() + AWAY_WAIT
             await self._settle(row.id, reason=away.message[:500], next_try_at=at)
             return

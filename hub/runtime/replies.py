@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
@@ -34,6 +35,8 @@ from hub.sdk.messages import (
     SendResult,
     Sent,
 )
+
+log = structlog.get_logger("hub.runtime")
 
 SWITCHED_OFF_WAIT_S = 60.0
 ANSWERED = 20
@@ -63,7 +66,8 @@ class ReplySink:
             bodies = await asyncio.to_thread(
                 lambda: [self._blobs.get(f.blob) if f.blob else None for f in files]
             )
-        except Unavailable:
+        except Unavailable as away:
+            log.warning("reply_waits_for_its_files", account=account, error=away.facts.get("code", ""))
             return Later(SWITCHED_OFF_WAIT_S)
         if any(body is None for body in bodies):
             return Refused("a file of this message is not there any more")
