@@ -151,6 +151,8 @@ def _blobs(loaded: Loaded) -> Row:
         return row("blobs", "ok", blob_store(loaded).probe())
     except BlobsAway as away:
         return row("blobs", "wrong", away.message)
+    except SettingsRejected as rejected:
+        return row("blobs", "wrong", rejected.problems[0].message)
 
 
 def _routes(connection: Connection) -> Iterator[Row]:

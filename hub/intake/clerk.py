@@ -46,6 +46,8 @@ log = structlog.get_logger("hub.intake.scribe")
 
 SWITCH_S = 0.001
 """How long a finished commit may wait for the interpreter's lock."""
+HEARTBEAT_S = 5.0
+"""While nothing but a slow blob store is waited for, the serving process hears so often that this one lives."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -166,7 +168,9 @@ class Clerk:
     def _listen(self, *bells: socket.socket) -> bool:
         """Wait until something comes, is stored, or one of `bells` rings: then True."""
         lines = [self._stowed_bell] if self._ended else [self._stowed_bell, self._line]
-        ready, _, _ = select.select([*bells, *lines], [], [])
+        ready, _, _ = select.select([*bells, *lines], [], [], None if bells else HEARTBEAT_S)
+        if not ready:
+            self._line.sendall(framed([]))
         if any(bell in ready for bell in bells):
             return True
         if self._stowed_bell in ready:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import socket
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 
 from hub.intake.blobs import BlobsAway, BlobStore, Folder
 from hub.intake.bucket import HALF_HOUR_S, PAUSE_S, Bucket
+from hub.kernel.errors import SettingsRejected
 from tests.integration.hubs import Served, phone
 from tests.integration.tcp_proxy import Proxy
 from tests.s3_server import KEY_ID, SECRET, bucket, refusing, running_s3, section
@@ -243,6 +245,14 @@ def test_a_missing_bucket_is_no_missing_blob(s3):
         blobs.drop(NAME)
     with pytest.raises(BlobsAway, match="no such bucket"):
         list(blobs.names())
+
+
+def test_without_the_extra_the_settings_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    with pytest.raises(
+        SettingsRejected, match=r"blobs.url: needs the extra s3: pip install 'omni-hub\[s3\]'"
+    ):
+        bucket("http://127.0.0.1:9")
 
 
 # --- a hub that uses it ------------------------------------------------------------------------------

@@ -201,6 +201,41 @@ def test_a_slow_blob_store_holds_up_its_own_delivery_only(at_work):
     assert store.bodies == [b"1" + LARGE]
 
 
+def test_while_it_waits_for_a_slow_blob_store_it_says_that_it_lives(at_work, monkeypatch):
+    """Else the serving process would end it after a while, and everything under way with it."""
+    line, disk, _channel, clerk = at_work
+    monkeypatch.setattr("hub.intake.clerk.HEARTBEAT_S", 0.01)
+
+    def play() -> None:
+        line.send(1, more=LARGE)
+        assert line.answers() == []
+        assert line.answers() == []
+        disk.let_go.release()
+        clerk._desk.blobs.go.set()
+        while not (said := line.answers()):
+            pass
+        assert said == [1]
+
+    work(clerk, line, play)
+
+
+def test_a_hung_database_is_given_no_sign_of_life(at_work, monkeypatch):
+    line, disk, _channel, clerk = at_work
+    monkeypatch.setattr("hub.intake.clerk.HEARTBEAT_S", 0.01)
+
+    def play() -> None:
+        line.send(1)
+        line.send(2, more=LARGE)
+        assert disk.begun.acquire(timeout=10)
+        assert line.is_silent()
+        disk.let_go.release()
+        disk.let_go.release()
+        clerk._desk.blobs.go.set()
+
+    work(clerk, line, play)
+    assert [b[:1] for batch in disk.stored for b in batch] == [b"1", b"2"]
+
+
 def test_a_blob_that_comes_home_during_a_commit_is_answered_with_the_next(at_work):
     line, disk, _channel, clerk = at_work
     store = clerk._desk.blobs
