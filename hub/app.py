@@ -29,7 +29,8 @@ from hub.db.engine import open_engine, sqlite_file
 from hub.db.tx import Tx
 from hub.db.writer import Writer as DatabaseWriter
 from hub.intake.acknowledgement import LANE as ACKNOWLEDGEMENT
-from hub.intake.blobs import BlobStore
+from hub.intake.blobs import BlobStore, Folder
+from hub.intake.bucket import Bucket
 from hub.intake.clerk import Desk
 from hub.intake.commit import IntakeCommit
 from hub.intake.door import Door
@@ -54,7 +55,7 @@ from hub.outbox.guarded import WebhookSink
 from hub.outbox.jobs.embedded import Embedded
 from hub.outbox.jobs.port import Handler, Runner
 from hub.outbox.runner import OutboxRunner, Sink
-from hub.personal.erasure import DROP_FILES, drop_files
+from hub.personal.files import DROP_FILES, drop_files
 from hub.personal.retention import KIND as RETENTION
 from hub.personal.retention import Retention
 from hub.requests.replies import LANE
@@ -217,8 +218,10 @@ def channel_accounts(loaded: Loaded, found: Accounts, conn: Connection) -> dict[
 
 
 def blob_store(loaded: Loaded) -> BlobStore:
-    """Where large bodies and files lie."""
-    return BlobStore(loaded.path(loaded.settings.hub.data_dir) / "blobs")
+    """Where large bodies and files lie. Each process opens its own, and only after the scribe was forked."""
+    if loaded.settings.blobs.url:
+        return Bucket(loaded.settings.blobs)
+    return Folder(loaded.path(loaded.settings.hub.data_dir) / "blobs")
 
 
 def fork_scribe(loaded: Loaded, extra: Iterable[tuple[str, ModuleType]] = ()) -> Scribe:

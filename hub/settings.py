@@ -17,7 +17,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -31,6 +39,7 @@ from hub.kernel.errors import FieldProblem, SettingsRejected
 
 DEFAULT_FILE = Path("config/hub.toml")
 DEFAULT_TEAM = "sales"
+_BUCKET = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/[A-Za-z0-9._/-]{0,200})?")
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -108,6 +117,36 @@ class WebSection(Section):
         return value
 
 
+class BlobsSection(Section):
+    """[blobs]: where bodies over 64 KiB and files lie. Without `url`: in the folder `data_dir`, for one machine."""
+
+    url: str = Field(
+        "", description="s3://bucket/prefix for several machines; empty: the folder blobs in data_dir"
+    )
+    endpoint: str = Field(
+        "", pattern=r"^(https?://.+)?$", description="address of S3-compatible storage; empty: Amazon's"
+    )
+    region: str = Field("us-east-1", min_length=1, description="region of the bucket")
+    access_key_id: str = Field("", description="access key; empty: what AWS_... or the machine's role gives")
+    secret_access_key: SecretStr = Field(SecretStr(""), description="its secret")
+    timeout_s: float = Field(10.0, ge=0.5, le=12, description="seconds that one request may last")
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_bucket(cls, value: str) -> str:
+        if value and not _BUCKET.fullmatch(value):
+            raise ValueError("is an address such as s3://bucket/prefix")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> BlobsSection:
+        if bool(self.access_key_id) != bool(self.secret_access_key.get_secret_value()):
+            raise ValueError("access_key_id and secret_access_key stand together")
+        if self.access_key_id and not self.url:
+            raise ValueError("keys stand here without url, such as s3://bucket/prefix")
+        return self
+
+
 class RetentionSection(Section):
     """[retention]: after how many days what goes by itself; 0 keeps it for ever. Keys stay in any case."""
 
@@ -141,6 +180,7 @@ class Settings(BaseSettings):
     hub: HubSection = HubSection()
     database: DatabaseSection = DatabaseSection()
     web: WebSection = WebSection()
+    blobs: BlobsSection = BlobsSection()
     retention: RetentionSection = RetentionSection()
     teams: dict[str, TeamSection] = Field(default_factory=dict)
     channels: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -280,7 +320,8 @@ _WORDS = {
     "model_type": "is a table of names and values",
     "mapping_type": "is a table of names and values",
 }
-_FORMS = {r"^https?://": "is an address that begins with https:// or http://"}
+_ADDRESS = "is an address that begins with https:// or http://"
+_FORMS = {r"^https?://": _ADDRESS, r"^(https?://.+)?$": _ADDRESS}
 
 
 def _in_our_words(detail: Any) -> tuple[str, str]:
@@ -311,8 +352,10 @@ def _odd_names(table: Mapping[str, Any]) -> list[FieldProblem]:
 
 
 def _read_secret_files(table: dict[str, Any], base: Path, problems: list[FieldProblem]) -> dict[str, Any]:
-    """`key_file = "..."` in an account becomes `key = <content>`."""
+    """`key_file = "..."` in an account or in [blobs] becomes `key = <content>`."""
     read = dict(table)
+    if isinstance(table.get("blobs"), dict):
+        read["blobs"] = _with_secrets(table["blobs"], base, "blobs", problems)
     for section in ("channels", "carriers"):
         accounts = table.get(section)
         if not isinstance(accounts, dict):

@@ -18,10 +18,12 @@ from sqlalchemy.engine import Connection
 
 from hub.accounts import secrets
 from hub.accounts import store as accounts
+from hub.app import blob_store
 from hub.cli.integrity import counters
 from hub.db import schema
 from hub.db.engine import open_engine, sqlite_file
 from hub.db.errors import describe
+from hub.intake.blobs import BlobsAway
 from hub.kernel.clock import SystemClock
 from hub.kernel.errors import SettingsRejected
 from hub.kernel.sealing import ENVIRONMENT, SecretKey, SecretKeyUnusable
@@ -88,6 +90,7 @@ def run_checks(loaded: Loaded) -> list[Row]:
     return [
         row("settings", "ok", str(loaded.file)),
         database,
+        _blobs(loaded),
         *seeds,
         key_row or _secret_key(loaded, key),
         *stored,
@@ -140,6 +143,16 @@ def _database(loaded: Loaded) -> Row:
             "database", "wrong", f"schema {present or 'none'}, needed {schema.HEAD}: run `hub db upgrade`"
         )
     return row("database", "ok", url.get_backend_name())
+
+
+def _blobs(loaded: Loaded) -> Row:
+    """The store of large bodies and files: written, read, removed."""
+    try:
+        return row("blobs", "ok", blob_store(loaded).probe())
+    except BlobsAway as away:
+        return row("blobs", "wrong", away.message)
+    except SettingsRejected as rejected:
+        return row("blobs", "wrong", rejected.problems[0].message)
 
 
 def _routes(connection: Connection) -> Iterator[Row]:

@@ -116,6 +116,7 @@ def _settings(config: str | None) -> Told:
     return {
         **own,
         "database": settings.database.url.split(":", 1)[0],
+        "blobs": settings.blobs.url.split(":", 1)[0] or "folder",
         "teams": [
             {key: _switch(value) for key, value in team.model_dump().items()}
             for team in settings.teams.values()

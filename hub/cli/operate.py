@@ -60,7 +60,7 @@ def replay(
             door.start()
             found = await hub.db.read(
                 lambda conn: find_unfinished(
-                    conn, door.blobs, account=account, states=states, since=since_at, limit=100_000
+                    conn, account=account, states=states, since=since_at, limit=100_000
                 )
             )
             counted = {"tried": 0, "understood": 0}
@@ -123,6 +123,7 @@ def db_check(config: str | None, as_json: bool) -> None:
 @guarded
 def db_backup(file: Path, config: str | None, as_json: bool) -> None:
     """Write everything into one FILE while the hub runs: every row of one moment, and every blob."""
+    from hub.app import blob_store  # noqa: PLC0415
     from hub.db import archive  # noqa: PLC0415
     from hub.db.engine import snapshot  # noqa: PLC0415
     from hub.kernel.clock import SystemClock, rfc3339  # noqa: PLC0415
@@ -132,8 +133,9 @@ def db_backup(file: Path, config: str | None, as_json: bool) -> None:
     loaded, engine = _engine_of(config)
     try:
         with snapshot(engine) as conn:
-            blobs = loaded.path(loaded.settings.hub.data_dir) / "blobs"
-            manifest = archive.write(conn, blobs, file, rfc3339(SystemClock().now()), _progress(as_json))
+            manifest = archive.write(
+                conn, blob_store(loaded), file, rfc3339(SystemClock().now()), _progress(as_json)
+            )
     finally:
         engine.dispose()
     rows = sum(one["rows"] for one in manifest["tables"].values())
@@ -149,14 +151,14 @@ def db_backup(file: Path, config: str | None, as_json: bool) -> None:
 @json_option
 @guarded
 def db_restore(file: Path, config: str | None, as_json: bool) -> None:
-    """Read a backup into the empty database of the settings, of either kind."""
+    """Read a backup into the empty database and the blob store of the settings, each of either kind."""
+    from hub.app import blob_store  # noqa: PLC0415
     from hub.db import archive, schema  # noqa: PLC0415
 
     loaded, engine = _engine_of(config, alone=True)
     try:
         schema.ensure(engine, migrate=True)
-        blobs = loaded.path(loaded.settings.hub.data_dir) / "blobs"
-        manifest = archive.read(engine, blobs, file, _progress(as_json))
+        manifest = archive.read(engine, blob_store(loaded), file, _progress(as_json))
     finally:
         engine.dispose()
     rows = sum(one["rows"] for one in manifest["tables"].values())
@@ -192,8 +194,32 @@ def db_copy(target: str, config: str | None, as_json: bool) -> None:
     rows = sum(one.rows for one in sums.values())
     made(
         {"tables": len(sums), "rows": rows}, as_json,
-        f"copied {rows} rows of {len(sums)} tables, all checksums equal; set [database] url to the new address",
+        f"copied {rows} rows of {len(sums)} tables, all checksums equal; set [database] url to the new address"
+        "; blobs stay where they are: `hub db blobs` copies them",
     )  # fmt: skip
+
+
+@db.command("blobs")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@config_option
+@json_option
+@guarded
+def db_blobs(folder: Path, config: str | None, as_json: bool) -> None:
+    """Copy the blobs of a FOLDER, such as var/blobs, into the store of [blobs] url. Again: nothing is doubled."""
+    from hub.app import blob_store  # noqa: PLC0415
+    from hub.intake.blobs import Folder  # noqa: PLC0415
+
+    loaded = load_settings(config)
+    if not loaded.settings.blobs.url:
+        raise InputRejected("set [blobs] url first: it says where to")
+    there, here, told = blob_store(loaded), Folder(folder), _progress(as_json)
+    names = list(here.names())
+    for number, name in enumerate(names, 1):
+        body = here.get(name)
+        if body is not None and there.put(body) != name:
+            raise InputRejected(f"{name} is not what its name says: take it out of the folder, it is damaged")
+        told("blobs", number, len(names))
+    made({"blobs": len(names)}, as_json, f"copied {len(names)} blobs to {loaded.settings.blobs.url}")
 
 
 def _engine_of(config: str | None, *, alone: bool = False) -> tuple[Loaded, Engine]:

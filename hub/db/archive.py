@@ -17,7 +17,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import orjson
 from sqlalchemy import Engine
@@ -32,11 +32,21 @@ FORMAT = 1
 _MANIFEST, _ROWS, _BLOBS = "manifest.json", "database.jsonl", "blobs/"
 
 
+class Blobs(Protocol):
+    """Where the large bodies and files lie: a `BlobStore`, of which a backup needs this."""
+
+    def names(self) -> Iterator[str]: ...
+
+    def get(self, name: str) -> bytes | None: ...
+
+    def put(self, body: bytes) -> str: ...
+
+
 class BackupDamaged(HubError):
     """This file is no sound backup."""
 
 
-def write(conn: Connection, blobs: Path, file: Path, at: str, told: Told) -> dict[str, Any]:
+def write(conn: Connection, blobs: Blobs, file: Path, at: str, told: Told) -> dict[str, Any]:
     """Write a backup; `conn` reads one snapshot. The file appears whole or not at all. Returns the manifest."""
     part = file.with_name(file.name + ".part")
     try:
@@ -86,16 +96,17 @@ def _add(tar: tarfile.TarFile, name: str, content: IO[bytes]) -> None:
     tar.addfile(entry, content)
 
 
-def _add_blobs(tar: tarfile.TarFile, folder: Path) -> int:
+def _add_blobs(tar: tarfile.TarFile, blobs: Blobs) -> int:
     added = 0
-    for path in sorted(folder.glob("??/??/*")):
-        if _is_digest(path.name):
-            tar.add(path, _BLOBS + path.name, recursive=False)
+    for name in blobs.names():
+        body = blobs.get(name)
+        if body is not None:  # else retention was quicker
+            _add(tar, _BLOBS + name, io.BytesIO(body))
             added += 1
     return added
 
 
-def read(target: Engine, blobs: Path, file: Path, told: Told) -> dict[str, Any]:
+def read(target: Engine, blobs: Blobs, file: Path, told: Told) -> dict[str, Any]:
     """Restore into an empty, migrated database. Raises BackupDamaged, NotEmpty; all rows in one transaction."""
     with target.connect() as conn:
         require_empty(conn)
@@ -169,18 +180,12 @@ def _by_table(lines: IO[bytes]) -> Iterator[tuple[str, Iterator[bytes]]]:
         yield heading.pop(), rows()
 
 
-def _read_blob(tar: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> bool:
+def _read_blob(tar: tarfile.TarFile, entry: tarfile.TarInfo, blobs: Blobs) -> bool:
     name = entry.name.removeprefix(_BLOBS)
     if not entry.name.startswith(_BLOBS) or not entry.isfile():
         return False
     body = _member(tar, entry.name).read()
-    if not _is_digest(name) or hashlib.sha256(body).hexdigest() != name:
+    if hashlib.sha256(body).hexdigest() != name:
         raise BackupDamaged(f"the blob {name[:16]} is not what its name says")
-    path = folder / name[:2] / name[2:4] / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(body)
+    blobs.put(body)
     return True
-
-
-def _is_digest(name: str) -> bool:
-    return len(name) == 64 and all(c in "0123456789abcdef" for c in name)

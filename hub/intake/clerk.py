@@ -36,6 +36,7 @@ from hub.intake.parser import (
     given_up,
     understand,
 )
+from hub.intake.stowing import Stowing, is_large
 from hub.intake.wire import READ, Answer, cut, framed, said
 from hub.kernel.clock import moment
 from hub.kernel.collector import calm_collector
@@ -45,6 +46,8 @@ log = structlog.get_logger("hub.intake.scribe")
 
 SWITCH_S = 0.001
 """How long a finished commit may wait for the interpreter's lock."""
+HEARTBEAT_S = 5.0
+"""While nothing but a slow blob store is waited for, the serving process hears so often that this one lives."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -108,7 +111,10 @@ class Clerk:
         self._line = line
         self._desk = desk
         self._came = came
-        self._guard = Guard(desk.blobs)
+        self._guard = Guard()
+        self._stowing = Stowing(desk.blobs)
+        self._stowed: queue.SimpleQueue[tuple[int, RawDelivery, Parsed]] = queue.SimpleQueue()
+        self._stowed_bell, self._stowed_rope = socket.socketpair()
         self._ended = False
         self._works: list[Batched] = []
         self._answers: list[Answer] = []
@@ -122,8 +128,13 @@ class Clerk:
 
     def read(self) -> bool:
         """Wait until there is something to do; False once the serving process has nothing more to say."""
-        while not (self.waiting or self._works or self._answers or self._ended):
-            self._receive()
+        while not (self.waiting or self._works or self._answers):
+            if self._stowing.waiting:
+                self._listen()
+            elif self._ended:
+                break
+            else:
+                self._receive()
         return bool(self.waiting or self._works or self._answers)
 
     def write_down(self) -> None:
@@ -132,8 +143,10 @@ class Clerk:
         works, answers = self._works, self._answers
         self._works, self._answers = [], []
         self._desk.writer.commit_here(works)
-        self._line.sendall(framed([*answers, *self._answers]))
+        answers += self._answers
         self._answers.clear()  # in place: those who wait for the next commit answer into it
+        if answers:
+            self._line.sendall(framed(answers))
         if self._broken is not None:
             raise self._broken
 
@@ -159,11 +172,22 @@ class Clerk:
     def _meanwhile(self) -> None:
         while not self._over and self._broken is None:
             self._understand(until_over=True)
-            ended = [] if self._ended else [self._line]
-            ready, _, _ = select.select([self._bell, *ended], [], [])
-            if self._bell in ready:
+            if self._listen(self._bell):
                 return
+
+    def _listen(self, *bells: socket.socket) -> bool:
+        """Wait until something comes, is stored, or one of `bells` rings: then True."""
+        lines = [self._stowed_bell] if self._ended else [self._stowed_bell, self._line]
+        ready, _, _ = select.select([*bells, *lines], [], [], None if bells else HEARTBEAT_S)
+        if not ready:
+            self._line.sendall(framed([]))
+        if any(bell in ready for bell in bells):
+            return True
+        if self._stowed_bell in ready:
+            self._take_stowed()
+        if self._line in ready:
             self._receive()
+        return False
 
     def _wait_for_disk(self) -> None:
         while True:
@@ -197,10 +221,27 @@ class Clerk:
             account=account, method=method, path=path, headers=headers, query=query, body=body, address=address,
             received_at=moment(received_at),
         )  # fmt: skip
+        result = self._guard.understand(Job(self._desk.accounts[account], raw))
+        if isinstance(result, Prepared) and is_large(raw, result):
+            self._stowing.put(raw, result, lambda stowed: self._ring_stowed(serial, raw, stowed))
+        else:
+            self._understood(serial, raw, result)
+
+    def _ring_stowed(self, serial: int, raw: RawDelivery, result: Parsed) -> None:
+        """In another thread: its bytes are safe, or could not be stored."""
+        self._stowed.put((serial, raw, result))
+        self._stowed_rope.send(b"\0")
+
+    def _take_stowed(self) -> None:
+        for _ in self._stowed_bell.recv(READ):
+            self._stowing.waiting -= 1
+            self._understood(*self._stowed.get())
+
+    def _understood(self, serial: int, raw: RawDelivery, result: Parsed) -> None:
+        """It goes into the next commit, and is answered with it."""
         asked = _Asked(serial, self._answers)
-        result = self._guard.understand(Job(self._desk.accounts[account], raw, asked))
         if isinstance(result, Prepared):
-            self._works.append(Batched(self._desk.handler, result, len(body), asked))
+            self._works.append(Batched(self._desk.handler, result, len(raw.body), asked))
         else:
             asked.settle(None, result)
 
@@ -226,8 +267,7 @@ class Guard:
     is given up. What hangs outside of Python's reach is ended by the serving process (`STUCK_S`).
     """
 
-    def __init__(self, blobs: BlobStore) -> None:
-        self._blobs = blobs
+    def __init__(self) -> None:
         self._current: Job | None = None
         self._ticks = 0
 
@@ -245,11 +285,11 @@ class Guard:
         try:
             self._current = job
             try:
-                return understand(job, self._blobs)
+                return understand(job)
             finally:
                 self._current = None
         except PluginHung:
-            return given_up(job, self._blobs)
+            return given_up(job)
 
     def _tick(self, _number: int, _frame: object) -> None:
         if self._current is not None and not self._current.read:

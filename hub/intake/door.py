@@ -54,6 +54,7 @@ class Unfinished:
     account: str
     attempts: int
     raw: RawDelivery
+    blob: str | None = None  # what holds the bytes of `raw`, where they are not in the row
 
 
 class Door:
@@ -227,7 +228,7 @@ class Door:
         """Try stored deliveries again, through the same parser and commit. None: nothing could be stored."""
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Result]] = []
-        for one in found:
+        for one in await asyncio.to_thread(self._with_bodies, found):
             account = self.accounts.get(one.account)
             if account is None:
                 continue
@@ -249,10 +250,24 @@ class Door:
                 log.warning("replay_put_off", error=type(answer).__name__)
         return [a if not isinstance(a, BaseException) else None for a in answers]
 
+    def _with_bodies(self, found: Sequence[Unfinished]) -> list[Unfinished]:
+        """Their large bodies out of the blob store; one whose bytes cannot be had now is left for another time."""
+        ready = []
+        for one in found:
+            try:
+                body = self.blobs.get(one.blob) if one.blob else None
+            except Unavailable as away:
+                log.warning("replay_put_off", error=type(away).__name__)
+                continue
+            ready.append(
+                one if body is None else dataclasses.replace(one, raw=dataclasses.replace(one.raw, body=body))
+            )
+        return ready
+
     async def replay_due(self) -> int:
         """The background job: everything whose next try is due. Returns how many were tried."""
         now = self._db.clock.now()
-        found = await self._db.read(lambda conn: find_unfinished(conn, self.blobs, due_at=now))
+        found = await self._db.read(lambda conn: find_unfinished(conn, due_at=now))
         found = [one for one in found if one.account in self.accounts]
         if found:
             await self.replay(found)
@@ -303,7 +318,6 @@ def count_rejections(tx: Tx, counted: Mapping[tuple[str, str], int]) -> None:
 
 def find_unfinished(
     conn: Connection,
-    blobs: BlobStore,
     *,
     due_at: int | None = None,
     account: str | None = None,
@@ -311,7 +325,7 @@ def find_unfinished(
     since: int | None = None,
     limit: int = REPLAY_BATCH,
 ) -> list[Unfinished]:
-    """Stored deliveries that can be tried again, oldest first, with their bytes."""
+    """Stored deliveries that can be tried again, oldest first; `Door.replay` adds large bodies."""
     query = (
         select(delivery, delivery_body)
         .join(delivery_body, delivery_body.c.delivery_id == delivery.c.id)
@@ -326,23 +340,25 @@ def find_unfinished(
         query = query.where(delivery.c.state.in_(states))
     if since is not None:
         query = query.where(delivery.c.received_at >= since)
-    return [_unfinished(row, blobs) for row in conn.execute(query).mappings()]
+    return [_unfinished(row) for row in conn.execute(query).mappings()]
 
 
-def _unfinished(row: Mapping[Any, Any], blobs: BlobStore) -> Unfinished:
-    body = row[delivery_body.c.body]
-    if body is None and row[delivery_body.c.blob]:
-        body = blobs.get(row[delivery_body.c.blob])
+def _unfinished(row: Mapping[Any, Any]) -> Unfinished:
     raw = RawDelivery(
         account=row[delivery.c.account],
         method=row[delivery_body.c.method],
         path=row[delivery_body.c.path],
         headers=orjson.loads(row[delivery_body.c.headers]),
         query=orjson.loads(row[delivery_body.c.query]),
-        body=body or b"",
+        body=row[delivery_body.c.body] or b"",
         address=row[delivery_body.c.address],
         received_at=moment(row[delivery.c.received_at]),
     )
     return Unfinished(
-        row[delivery.c.id], row[delivery.c.external_id], raw.account, row[delivery.c.attempts], raw
+        row[delivery.c.id],
+        row[delivery.c.external_id],
+        raw.account,
+        row[delivery.c.attempts],
+        raw,
+        row[delivery_body.c.blob],
     )

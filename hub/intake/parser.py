@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 import structlog
 
 from hub.db.writer import Waiter
-from hub.intake.blobs import INLINE_UP_TO, BlobStore
-from hub.intake.extras import Extra
+from hub.intake.blobs import BlobStore
 from hub.intake.model import DeliveryState, Prepared
 from hub.intake.planned import PLAIN, Route
 from hub.intake.prepare import dump, dump_headers, prepare, stored_key
+from hub.intake.stowing import Stowing, is_large
 from hub.kernel import text
 from hub.kernel.errors import Unavailable
 from hub.sdk.channel import Channel
@@ -85,7 +85,7 @@ class Job:
     attempts: int = 1
     known_id: str | None = None
     held: bool = False  # its caller writes it himself, with the position of a pull
-    read: bool = False  # the plugin is done with it: what takes time now (a disk) is no fault of the plugin
+    read: bool = False  # the plugin is done with it: what takes time now is no fault of the plugin
     verified: Verified | None = None
 
 
@@ -94,7 +94,7 @@ class Parser:
 
     def __init__(self, done: Done, blobs: BlobStore) -> None:
         self._done = done
-        self._blobs = blobs
+        self._stowing = Stowing(blobs)
         self._wake = threading.Condition()
         self._arrived: list[Job] = []
         self._queue: deque[Job] = deque()
@@ -153,8 +153,8 @@ class Parser:
                 return
             self._generation += 1
             self._current = None
+            self._settled(hung, given_up(hung))
             ready, self._ready = self._ready, []
-        ready.append((hung, given_up(hung, self._blobs)))
         self._done(ready)
         self.start()
 
@@ -163,7 +163,7 @@ class Parser:
     def _work(self, generation: int) -> None:
         while True:
             with self._wake:
-                while not self._queue and not self._ready and not self._stopped:
+                while not (self._queue or self._ready or (self._stopped and not self._stowing.waiting)):
                     if generation != self._generation:
                         return
                     self._wake.wait()
@@ -171,42 +171,51 @@ class Parser:
                     return
                 if not self._queue or len(self._ready) >= FLUSH_AT:
                     ready, self._ready = self._ready, []
-                    if not ready and self._stopped:
-                        return
+                    if not ready:
+                        return  # stopped, and nothing is left
                     job = None
                 else:
                     job = self._current = self._queue.popleft()
             if job is None:
                 self._done(ready)
                 continue
-            result = understand(job, self._blobs)
+            result = understand(job)
             with self._wake:
                 if generation != self._generation:
                     return  # given up meanwhile; the replacement has taken over
                 self._current = None
-                self._ready.append((job, result))
+                self._settled(job, result)
+
+    def _settled(self, job: Job, result: Parsed) -> None:
+        """Understood; what is large is stored first. Call it holding `_wake`."""
+        if isinstance(result, Prepared) and is_large(job.raw, result):
+            self._stowing.put(job.raw, result, lambda stowed: self._stowed(job, stowed))
+        else:
+            self._ready.append((job, result))
+
+    def _stowed(self, job: Job, result: Parsed) -> None:
+        with self._wake:
+            self._stowing.waiting -= 1
+            self._ready.append((job, result))
+            self._wake.notify_all()  # one that was given up may wait here as well
 
 
-def understand(job: Job, blobs: BlobStore) -> Parsed:
+def understand(job: Job) -> Parsed:
     """Verify and parse one delivery under a guard; raises nothing but PluginHung, where somebody throws that."""
     account, raw = job.account, job.raw
     try:
         if account.pending_only is not None and account.channel.capabilities.parses_at_once:
-            return unfinished(job, DeliveryState.PENDING, account.pending_only, blobs)
+            return unfinished(job, DeliveryState.PENDING, account.pending_only)
         job.verified = _sound(account.channel.verify(raw))
         if account.pending_only is not None:
-            return unfinished(job, DeliveryState.PENDING, account.pending_only, blobs)
+            return unfinished(job, DeliveryState.PENDING, account.pending_only)
         parsed = account.channel.parse(raw)
         prepared = prepare(raw, account.team_id, account.region, job.verified, parsed)
         job.read = True
     except DeliveryRejected as rejected:
-        return (
-            rejected
-            if job.earlier is None
-            else unfinished(job, DeliveryState.UNREADABLE, rejected.reason, blobs)
-        )
+        return rejected if job.earlier is None else unfinished(job, DeliveryState.UNREADABLE, rejected.reason)
     except PayloadUnreadable as unreadable:
-        return unfinished(job, DeliveryState.UNREADABLE, unreadable.message, blobs)
+        return unfinished(job, DeliveryState.UNREADABLE, unreadable.message)
     except PluginHung:
         raise
     except BaseException as error:  # noqa: BLE001 - a boundary: SystemExit of a plugin ends no thread of ours
@@ -214,15 +223,15 @@ def understand(job: Job, blobs: BlobStore) -> Parsed:
         log.error("plugin_raised", account=account.name, error=type(error).__name__)
         if job.verified is None and not account.channel.capabilities.parses_at_once:
             return Unavailable("the channel cannot check this delivery right now", retry_after_s=30)
-        return unfinished(job, DeliveryState.UNREADABLE, f"the plugin raised {type(error).__name__}", blobs)
-    return _carry(job, prepared, blobs)
+        return unfinished(job, DeliveryState.UNREADABLE, f"the plugin raised {type(error).__name__}")
+    return _known(job, prepared)
 
 
-def given_up(hung: Job, blobs: BlobStore) -> Parsed:
+def given_up(hung: Job) -> Prepared:
     """The delivery of a plugin that does not come back; its account is counted."""
     hung.account.note_hung(time.monotonic())
     log.error("plugin_hung", account=hung.account.name, pending_only=hung.account.pending_only is not None)
-    return unfinished(hung, DeliveryState.PENDING, "the plugin did not answer in time", blobs)
+    return unfinished(hung, DeliveryState.PENDING, "the plugin did not answer in time")
 
 
 def _sound(verified: object) -> Verified:
@@ -235,7 +244,7 @@ def _sound(verified: object) -> Verified:
     raise TypeError("verify returned no Verified of texts")
 
 
-def unfinished(job: Job, state: DeliveryState, reason: str, blobs: BlobStore) -> Parsed:
+def unfinished(job: Job, state: DeliveryState, reason: str) -> Prepared:
     """The delivery as it is kept when nobody has understood it."""
     job.read = True
     verified = job.verified
@@ -249,30 +258,12 @@ def unfinished(job: Job, state: DeliveryState, reason: str, blobs: BlobStore) ->
         headers=dump_headers(job.raw.headers),
         query=dump(job.raw.query),
     )
-    return _carry(job, prepared, blobs)
+    return _known(job, prepared)
 
 
-def _carry(job: Job, prepared: Prepared, blobs: BlobStore) -> Parsed:
-    """Add what the job knows besides: its stored row, its large body."""
-    try:
-        for message in prepared.messages:
-            if message.extra is not None:
-                _store_files(message.extra, blobs)
-        if job.earlier is not None:
-            external_id = prepared.external_id or job.known_id
-            return dataclasses.replace(
-                prepared, earlier=job.earlier, attempts=job.attempts, external_id=external_id
-            )
-        if len(job.raw.body) > INLINE_UP_TO:
-            return dataclasses.replace(prepared, blob=blobs.put(job.raw.body))
-    except OSError as error:
-        log.error("blob_not_stored", error=type(error).__name__)
-        return Unavailable("the hub cannot store anything right now")
-    return prepared
-
-
-def _store_files(extra: Extra, blobs: BlobStore) -> None:
-    """Files that came with a message are on disk before the row that names them commits."""
-    for file in extra.files:
-        if file.body is not None:
-            file.blob, file.body = blobs.put(file.body), None
+def _known(job: Job, prepared: Prepared) -> Prepared:
+    """Add what the job knows besides: its stored row."""
+    if job.earlier is None:
+        return prepared
+    external_id = prepared.external_id or job.known_id
+    return dataclasses.replace(prepared, earlier=job.earlier, attempts=job.attempts, external_id=external_id)

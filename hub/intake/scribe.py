@@ -7,7 +7,8 @@ The scribe is forked before this process has opened a database or started a thre
 of everything imported so far. Both sides talk over a pair of sockets, in frames of many deliveries:
 
     serving process -> scribe    (serial, account, method, path, headers, query, body, address, received at)
-    scribe -> serving process    (serial, kind of answer, its values), after the commit
+    scribe -> serving process    (serial, kind of answer, its values), after the commit; an empty frame now and then
+                                 while it waits for a slow blob store
 
 Nothing is acknowledged that the scribe has not committed. It dies with the serving process. Where it dies
 alone, what was under way is answered 503, and from then on the serving process does the work itself, in the
@@ -45,7 +46,7 @@ log = structlog.get_logger("hub.intake.scribe")
 SEND_AT = 8
 """So many deliveries go on their way at once: the scribe reads them while the next are received."""
 STUCK_S = 30
-"""A scribe that has answered nothing for so long hangs, and is ended: longer than any wait for the database."""
+"""A scribe that has said nothing for so long hangs, and is ended: longer than any wait for the database."""
 
 
 class NotHere(Exception):
@@ -187,6 +188,8 @@ class Scribe:
 
     def _answered(self, answers: Sequence[Answer]) -> None:
         self._silent = 0
+        if not answers:  # it lives, and waits for the blob store
+            return
         self.answered += len(answers)
         self.sizes[bisect_left(SIZES, len(answers))] += 1
         now = time.monotonic()

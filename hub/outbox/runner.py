@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
@@ -23,7 +24,8 @@ from hub.db.prepared import Prepared
 from hub.db.rows import OutboxRow
 from hub.db.tables import outbox
 from hub.db.tx import Tx
-from hub.kernel.clock import Instant
+from hub.kernel.clock import SECOND, Instant
+from hub.kernel.errors import Unavailable
 from hub.outbox.model import (
     GATHERED,
     LEASE,
@@ -38,6 +40,9 @@ log = structlog.get_logger("hub.outbox")
 
 AT_ONCE = 500
 CALLS_AT_ONCE = 16
+SETTLE_S = LEASE / SECOND - 20
+"""So long it is tried to write down how calls ended: no longer than the lease, of which the calls took a part."""
+SETTLE_PAUSE_S = 0.5
 
 
 class Sink(Protocol):
@@ -120,11 +125,48 @@ class OutboxRunner:
             keys.setdefault((group[0].lane, group[0].order_key), []).append(group)
         await asyncio.gather(*(one_key(groups) for groups in keys.values()))
 
+        await self._write_down(sent, held)
+
+    async def _write_down(
+        self, sent: Sequence[tuple[Sequence[OutboxRow], SendResult]], held: Sequence[OutboxRow]
+    ) -> None:
+        """How the calls ended is known here alone: where it cannot be written (disk full, database away) it is tried
+        again while the lease lasts, or a reply that arrived would count as uncertain. An answer that was lost may have
+        been written all the same: from the second try on only what is still ours is touched.
+        """
+
         def write(tx: Tx) -> None:
             settle_all(tx, sent, self._sinks, self._on_dead)
             put_back(tx, held)
 
-        await self._db.write(write)
+        def write_again(tx: Tx) -> None:
+            ours = self._still_ours(tx, [row for rows, _ in sent for row in rows] + list(held))
+            mine = [(rows, result) for rows, result in sent if all(row.id in ours for row in rows)]
+            settle_all(tx, mine, self._sinks, self._on_dead)
+            put_back(tx, [row for row in held if row.id in ours])
+
+        until, step = time.monotonic() + SETTLE_S, write
+        while True:
+            try:
+                await self._db.write(step)
+                return
+            except Unavailable:
+                if time.monotonic() > until:
+                    raise
+            step = write_again
+            await asyncio.sleep(SETTLE_PAUSE_S)
+
+    def _still_ours(self, tx: Tx, rows: Sequence[OutboxRow]) -> set[int]:
+        """Those that are in this very call: not settled, not claimed anew."""
+        found = tx.execute(
+            select(outbox.c.id, outbox.c.attempts).where(
+                any_of(tx.conn, outbox.c.id, [row.id for row in rows]),
+                outbox.c.state == OutboxState.SENDING,
+                outbox.c.lease_owner == self._owner,
+            )
+        )
+        present = {one.id: one.attempts for one in found}
+        return {row.id for row in rows if present.get(row.id) == row.attempts + 1}
 
     async def _deliver(self, group: Sequence[OutboxRow]) -> SendResult:
         sink = self._sinks.get(group[0].lane)

@@ -24,21 +24,13 @@ from hub.access import store as access
 from hub.access.model import Actor, May
 from hub.contacts import store as contacts
 from hub.db import tables as t
-from hub.db.database import Database
 from hub.db.locks import cards_stay
 from hub.db.lookup import any_of
 from hub.db.tx import Tx
-from hub.intake.blobs import BlobStore
-from hub.kernel.clock import HOUR, MINUTE, Instant
 from hub.kernel.errors import RuleSaysNo
-from hub.outbox.jobs.port import Job, enqueue
 from hub.outbox.model import OutboxState
-from hub.personal.files import drop_unnamed
+from hub.personal.files import drop_later
 from hub.personal.retention import wipe_messages
-
-DROP_FILES = "drop_files"
-AFTER = HOUR + MINUTE
-A_JOB = 200
 
 
 def erase(tx: Tx, actor: Actor, contact_id: int) -> None:
@@ -72,10 +64,7 @@ def erase(tx: Tx, actor: Actor, contact_id: int) -> None:
         .values(settled_at=tx.now, settled_by=actor.label, decision="erased")
     )
     _cards(tx, cards)
-    names = sorted(blobs)
-    for at in range(0, len(names), A_JOB):
-        words = {"names": orjson.dumps(names[at : at + A_JOB]).decode()}
-        enqueue(tx, DROP_FILES, words, run_at=Instant(tx.now + AFTER))
+    drop_later(tx, blobs)
     access.write_audit(tx, actor, "contact.erased", f"contact:{contact_id}")
 
 
@@ -122,11 +111,6 @@ def _partners(tx: Tx, cards: Sequence[int]) -> set[int]:
         query = select(one, other).where(or_(one.in_(cards), other.in_(cards)))
         found |= {card for row in tx.execute(query) for card in row}
     return found - set(cards)
-
-
-async def drop_files(db: Database, blobs: BlobStore, work: Job) -> None:
-    """The job that removes the files of what was erased, unless something else names them."""
-    await drop_unnamed(db, blobs, set(orjson.loads(work.payload["names"])))
 
 
 def _closed(tx: Tx, contact_id: int) -> tuple[list[int], list[int]]:

@@ -35,7 +35,7 @@ from hub.intake.blobs import BlobStore
 from hub.kernel.clock import DAY, Instant
 from hub.outbox.jobs.port import JobState
 from hub.outbox.model import OutboxState
-from hub.personal.files import drop_unnamed
+from hub.personal.files import drop_now_or_later
 from hub.settings import RetentionSection
 from hub.tasks.model import OPEN
 
@@ -70,7 +70,7 @@ class Retention:
             while True:
                 found, blobs = await self._db.write(partial(sweep, before=before))
                 total += found
-                await drop_unnamed(self._db, self._blobs, blobs)
+                await drop_now_or_later(self._db, self._blobs, blobs)
                 if found < AT_ONCE:
                     break
                 await asyncio.sleep(PAUSE_S)

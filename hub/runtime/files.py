@@ -20,6 +20,7 @@ from hub.db.tables import attachment, message
 from hub.db.tx import Tx
 from hub.intake.blobs import BlobStore
 from hub.kernel.clock import SECOND
+from hub.kernel.errors import Unavailable
 from hub.kernel.text import SHORT, one_line
 from hub.outbox.model import backoff
 from hub.sdk.channel import Channel
@@ -34,6 +35,7 @@ AT_ONCE = 8
 LIMIT_BYTES = 25 * 1024 * 1024
 FETCH_WITHIN_S = 60.0
 MAX_TRIES = 8
+AWAY_WAIT = 30 * SECOND
 
 
 class Files:
@@ -76,7 +78,13 @@ class Files:
         except TemporaryFailure as error:
             await self._later(row, error.message)
             return
-        blob = await asyncio.to_thread(self._blobs.put, found.body)
+        try:
+            blob = await asyncio.to_thread(self._blobs.put, found.body)
+        except Unavailable as away:  # no fault of the file's: its tries are not counted
+            log.warning("blob_not_stored", account=row.account, error=away.facts.get("code", ""))
+            at = self._db.clock.now() + AWAY_WAIT
+            await self._settle(row.id, reason=away.message[:500], next_try_at=at)
+            return
         media_type = one_line(found.media_type, SHORT) or row.media_type
         await self._settle(
             row.id, state="stored", blob=blob, size=len(found.body), media_type=media_type, ref=None,

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
@@ -18,6 +19,7 @@ from hub.db.rows import AttachmentRow, OutboxRow
 from hub.db.tables import attachment, message, message_extra, thread_token
 from hub.db.tx import Tx
 from hub.intake.blobs import BlobStore
+from hub.kernel.errors import Unavailable
 from hub.outbox.model import OutboxState
 from hub.outbox.runner import payload
 from hub.requests import filelinks, replies
@@ -33,6 +35,8 @@ from hub.sdk.messages import (
     SendResult,
     Sent,
 )
+
+log = structlog.get_logger("hub.runtime")
 
 SWITCHED_OFF_WAIT_S = 60.0
 ANSWERED = 20
@@ -58,7 +62,13 @@ class ReplySink:
         channel = self._channels.get(account)
         if channel is None or not channel.capabilities.sends:
             return Later(SWITCHED_OFF_WAIT_S)
-        bodies = await asyncio.to_thread(lambda: [self._blobs.get(f.blob or "") for f in files])
+        try:
+            bodies = await asyncio.to_thread(
+                lambda: [self._blobs.get(f.blob) if f.blob else None for f in files]
+            )
+        except Unavailable as away:
+            log.warning("reply_waits_for_its_files", account=account, error=away.facts.get("code", ""))
+            return Later(SWITCHED_OFF_WAIT_S)
         if any(body is None for body in bodies):
             return Refused("a file of this message is not there any more")
         urls = await self._urls(channel, files)

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from hub.cli import main as hub
 from hub.loader import load_plugins
-from hub.settings import DatabaseSection, HubSection, RetentionSection, TeamSection, WebSection
+from hub.settings import BlobsSection, DatabaseSection, HubSection, RetentionSection, TeamSection, WebSection
 from hub.web.api.routes import OPERATIONS, PREFIX
 from tests.conftest import CHECKOUT
 from tests.docs.sdk_reference import blocks as sdk_blocks
@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "hub": HubSection,
     "database": DatabaseSection,
     "web": WebSection,
+    "blobs": BlobsSection,
     "retention": RetentionSection,
     "teams": TeamSection,
 }

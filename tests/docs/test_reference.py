@@ -95,7 +95,9 @@ def test_the_layers_stand_in_the_order_that_is_checked():
 
 
 def test_every_web_hook_event_is_told_with_every_key_of_a_parcel():
-    told = re.findall(r"^\| `((?:order|shipment|request|contact)\.[a-z]+)` \|", document("webhooks.md"), re.MULTILINE)
+    told = re.findall(
+        r"^\| `((?:order|shipment|request|contact)\.[a-z]+)` \|", document("webhooks.md"), re.MULTILINE
+    )
     assert sorted(told) == sorted(webhooks.EVENTS)
     _, _, parcels = document("webhooks.md").partition("\n### Parcels\n")
     cells = re.findall(r"^\| (`.*?`) \|", parcels.partition("\n## ")[0], re.MULTILINE)

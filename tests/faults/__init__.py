@@ -2,5 +2,7 @@
 
     python -m tests.faults --database postgresql --faults 300 --kills 50
 
-See `program` for what breaks, `judge` for what must hold afterwards.
+    python -m tests.faults.channels --deliveries 10000 --faults 100
+
+See `program` and `channels` for what breaks, `judge` for what must hold afterwards.
 """

@@ -174,10 +174,7 @@ async def restart(stage: Stage) -> None:
 async def full(stage: Stage) -> None:
     """Somebody else took all the room, and gives it back."""
     ballast = stage.folder / "ballast"
-    with contextlib.suppress(OSError), ballast.open("wb") as file:
-        while True:
-            file.write(bytes(1 << 20))
-            file.flush()
+    await asyncio.to_thread(_fill, ballast)
     await asyncio.sleep(stage.chance.uniform(1, 3))
     ballast.unlink()
     if stage.cluster is not None:  # what finds no room for its log stops by itself
@@ -185,6 +182,13 @@ async def full(stage: Stage) -> None:
             await asyncio.to_thread(stage.postgres, "status")
             return
         await asyncio.to_thread(stage.start_postgres)
+
+
+def _fill(ballast: Path) -> None:
+    with contextlib.suppress(OSError), ballast.open("wb") as file:
+        while True:
+            file.write(bytes(1 << 20))
+            file.flush()
 
 
 async def clock(stage: Stage) -> None:
@@ -248,11 +252,12 @@ async def run(
         receiver = Receiver(chance, receiver_fails)
         await receiver.start()
         try:
-            await _people(stage, receiver)
+            token = await people(stage.hubs[0])
+            await _listen(stage.hubs[0], token, receiver)
             crowd = Customers([hub.base for hub in stage.hubs], chance)
             load = asyncio.create_task(crowd.run(customers))
             chosen = {"kill": kill, only: available[only]} if only else available
-            for name in _plan(chance, chosen, faults, kills):
+            for name in plan(chance, chosen, faults, kills):
                 await _some_answers(crowd, load)
                 if loud:
                     print(f"{sum(stage.happened.values()) + 1}. {name}", flush=True)
@@ -262,7 +267,7 @@ async def run(
             await _some_answers(crowd, load)
             crowd.stopping.set()
             await load
-            await until(lambda: _at_rest(url), 120, 0.5)
+            await until(lambda: at_rest(url), 120, 0.5)
             for hub in stage.hubs:
                 assert await asyncio.to_thread(hub.stop, 30) == 0
                 assert "Traceback" not in hub.log.read_text(), hub.log
@@ -274,7 +279,7 @@ async def run(
     return Report(database, stage.happened, len(crowd.acknowledged), crowd.answers, verdict, minutes)
 
 
-def _plan(chance: random.Random, available: dict[str, Fault], faults: int, kills: int) -> list[str]:
+def plan(chance: random.Random, available: dict[str, Fault], faults: int, kills: int) -> list[str]:
     """Kills are given; the others come equally often, in any order."""
     others = [name for name in available if name != "kill"]
     plan = ["kill"] * kills + [others[at % len(others)] for at in range(faults - kills)]
@@ -294,18 +299,24 @@ async def _some_answers(customers: Customers, load: "asyncio.Task[None]") -> Non
     await asyncio.sleep(customers.chance.uniform(0, 0.3))
 
 
-def _at_rest(url: str) -> bool:
+def at_rest(url: str) -> bool:
     waiting = "SELECT count(*) FROM outbox WHERE next_try_at IS NOT NULL"
     return ledger_audit.query(url, waiting) == [(0,)]
 
 
-async def _people(stage: Stage, receiver: Receiver) -> None:
-    """Three sellers, and a program that wants to know of each request."""
-    hub = stage.hubs[0]
+async def people(hub: Served) -> str:
+    """Three sellers, and the token of somebody who may do everything."""
     for name in ("Ann", "Bob", "Eve"):
         assert (await asyncio.to_thread(hub.command, "staff", "add", name)).returncode == 0
-    made = await asyncio.to_thread(hub.command, "token", "add", "faults", "--role", "admin", "--json")
-    token = json.loads(made.stdout)["token"]
+    made = await asyncio.to_thread(
+        hub.command, "token", "add", "faults", "--role", "admin", "--staff", "Ann", "--json"
+    )
+    token: str = json.loads(made.stdout)["token"]
+    return token
+
+
+async def _listen(hub: Served, token: str, receiver: Receiver) -> None:
+    """A program that wants to know of each request."""
     body = {"url": receiver.address, "secret": SECRET, "events": ["request.created"]}
     async with (
         aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
@@ -321,7 +332,7 @@ def _stage(
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub-faults-")))
         folder.chmod(0o755)
-        small = _small_disk(stack, folder)
+        small = small_disk(stack, folder)
         available = dict(ANYWHERE)
         if small is not None:
             available["full"] = full
@@ -359,11 +370,11 @@ def _stage(
         yield Stage(chance, served, place, cluster, proxy, clock_file), url, available
 
 
-def _small_disk(stack: contextlib.ExitStack, folder: Path) -> Path | None:
+def small_disk(stack: contextlib.ExitStack, folder: Path, mib: int = SMALL_MIB) -> Path | None:
     """A tmpfs that can be filled; None where we may not mount."""
     place = folder / "small"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_MIB}m,mode=1777", "none", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=1777", "none", str(place)]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
         return None
     stack.callback(subprocess.run, ["umount", "-l", str(place)], check=False)

@@ -187,6 +187,8 @@ class Served:
         *,
         name: str = "hub",
         more: str = "",
+        hub: str = "",
+        data: Path | None = None,
         role: str = "all",
         flags: Sequence[str] = (),
     ) -> None:
@@ -196,7 +198,7 @@ class Served:
         self.config = folder / "config" / f"{name}.toml"
         self.config.parent.mkdir(exist_ok=True)
         self.config.write_text(
-            f'[hub]\ndata_dir = "{folder / "data"}"\n[database]\nurl = "{url}"\n[web]\nport = 0\n{more}'
+            f'[hub]\ndata_dir = "{data or folder / "data"}"\n{hub}[database]\nurl = "{url}"\n[web]\nport = 0\n{more}'
             '[channels.form]\nplugin = "web_form"\nteam = "sales"\nrate_per_minute = 0\n',
             encoding="utf-8",
         )

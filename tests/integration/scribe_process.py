@@ -14,7 +14,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from hub.intake import scribe as module
-from hub.intake.blobs import BlobStore
 from hub.intake.clerk import Desk, Guard
 from hub.intake.model import Prepared
 from hub.intake.parser import ChannelAccount, Job
@@ -55,7 +54,7 @@ def raw(body: bytes) -> RawDelivery:
 def hung() -> None:
     """Four deliveries hang, and one does not: the guard alone."""
     account = ChannelAccount("a", 1, Sleepy())
-    guard = Guard(cast("BlobStore", None))
+    guard = Guard()
     for body in (b"hang", b"fine", b"hang", b"hang", b"hang"):
         began = time.monotonic()
         with guard:

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback between the hub and PostgreSQL, that can lose things at chosen moments."""
+"""A TCP proxy on loopback before the hub or something it talks to, that can lose things at chosen moments."""
 
 import socket
 import threading
@@ -18,7 +18,7 @@ class Proxy:
     """
 
     def __init__(self, port: int) -> None:
-        self._target = port
+        self.target = port  # may change: what is open stays where it is
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.on_client: Chunk = lambda _chunk: False
@@ -44,7 +44,7 @@ class Proxy:
 
     def cut(self) -> None:
         """Close every connection that is open now; new ones may come."""
-        for one in self._sockets:
+        for one in list(self._sockets):
             _shut(one)
 
     def _accept(self) -> None:
@@ -54,16 +54,25 @@ class Proxy:
             except OSError:
                 return
             try:
-                server = socket.create_connection(("127.0.0.1", self._target))
+                server = socket.create_connection(("127.0.0.1", self.target))
             except OSError:  # nobody there right now
                 client.close()
                 continue
             for one in (client, server):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets += [client, server]
-            mute = threading.Event()
-            threading.Thread(target=self._up, args=(client, server, mute), daemon=True).start()
-            threading.Thread(target=self._down, args=(server, client, mute), daemon=True).start()
+            threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
+
+    def _serve(self, client: socket.socket, server: socket.socket) -> None:
+        mute = threading.Event()
+        up = threading.Thread(target=self._up, args=(client, server, mute), daemon=True)
+        up.start()
+        self._down(server, client, mute)
+        up.join()
+        for one in (client, server):
+            with suppress(ValueError):  # `close` was quicker
+                self._sockets.remove(one)
+            one.close()
 
     def _up(self, client: socket.socket, server: socket.socket, mute: threading.Event) -> None:
         with suppress(OSError):
@@ -100,8 +109,9 @@ class Proxy:
 
     def close(self) -> None:
         """End everything."""
+        _shut(self._listener)  # or whoever waits there would take one more
         self._listener.close()
-        for one in self._sockets:
+        for one in list(self._sockets):
             _shut(one)
             one.close()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from hub.intake.blobs import BlobsAway
 from hub.opening import CLI
 from hub.requests.replies import Letter, NewFile, Writer
 from hub.requests.replies import reply as reply_to
@@ -138,3 +139,44 @@ async def test_a_file_to_viber_is_fetched_from_an_address_that_nobody_guesses_an
     for address in (wrong, url):
         async with hub.http.get(address) as answer:
             assert answer.status == 404
+
+
+async def test_a_file_is_fetched_again_when_the_blob_store_is_back_and_no_try_is_counted(
+    hub: Running, viber: ViberEmulator, monkeypatch: pytest.MonkeyPatch
+):
+    await hub.process.door.accounts["shop-viber"].channel.open_webhook(f"{hub.base}/in/shop-viber")
+    blobs = hub.process.door.blobs
+
+    def away(_body: bytes) -> str:
+        raise BlobsAway
+
+    with monkeypatch.context() as broken:
+        broken.setattr(blobs, "put", away)
+        await viber.send_file(viber.add_customer(), b"a picture")
+        await until(lambda: hub.rows("select id from attachment where reason is not null"))
+    assert hub.rows("select state, attempts from attachment") == [("pending", 0)]
+    hub.hub.db.write_now(lambda tx: tx.execute(text("update attachment set next_try_at = 1")) and None)
+    await until(lambda: hub.rows("select id from attachment where state = 'stored'"))
+    assert blobs.get(hub.one("select blob from attachment")) == b"a picture"
+
+
+async def test_a_reply_with_a_file_waits_while_the_blob_store_is_away(
+    hub: Running, viber: ViberEmulator, monkeypatch: pytest.MonkeyPatch
+):
+    await hub.process.door.accounts["shop-viber"].channel.open_webhook(f"{hub.base}/in/shop-viber")
+    await viber.say(viber.add_customer(), "Надішліть рахунок")
+    ((request_id,),) = await until(lambda: hub.rows("select id from request"))
+    blob = hub.process.door.blobs.put(b"%PDF-1.4 rahunok")
+    letter = Letter(text="Ось рахунок", files=[NewFile("r.pdf", "application/pdf", 16, blob)])
+    writers = {"shop-viber": Writer("shop-viber", "channel_id", first=False, files=10**6)}
+
+    def away(_name: str) -> bytes:
+        raise BlobsAway
+
+    monkeypatch.setattr(hub.process.door.blobs, "get", away)
+    hub.hub.db.write_now(lambda tx: reply_to(tx, CLI, request_id, letter, writers))
+    await until(
+        lambda: hub.rows("select id from outbox where lane = 'reply' and state = 'ready' and attempts > 0")
+    )
+    assert viber.sent == []
+    assert hub.one("select state from message where direction = 'out'") == "sending"

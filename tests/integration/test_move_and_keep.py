@@ -16,6 +16,7 @@ from hub.db.archive import BackupDamaged
 from hub.db.database import Database
 from hub.db.engine import open_engine, snapshot
 from hub.db.transfer import Differs, NotEmpty, carried, checksum
+from hub.intake.blobs import Folder
 from tests.integration.hubs import Served, command, phone, running, until
 
 
@@ -65,15 +66,15 @@ async def test_a_backup_restores_into_either_database(
     await fill(url, source)
     engine = engine_of(url)
     with snapshot(engine) as conn:
-        manifest = archive.write(conn, source / "data" / "blobs", tmp_path / "b.hub", "now", quiet)
+        manifest = archive.write(conn, Folder(source / "data" / "blobs"), tmp_path / "b.hub", "now", quiet)
     engine.dispose()
     assert manifest["blobs"] == 1
     there = engine_of(hub_url)
-    read = archive.read(there, target / "blobs", tmp_path / "b.hub", quiet)
+    read = archive.read(there, Folder(target / "blobs"), tmp_path / "b.hub", quiet)
     assert read["blobs"] == 1
     assert sums(hub_url) == sums(url)
     with pytest.raises(NotEmpty):
-        archive.read(there, target / "blobs", tmp_path / "b.hub", quiet)
+        archive.read(there, Folder(target / "blobs"), tmp_path / "b.hub", quiet)
     there.dispose()
 
 
@@ -94,7 +95,9 @@ def test_a_backup_is_one_moment_of_a_hub_under_load(hub_url: str, tmp_path: Path
 
             def back_up() -> dict[str, Any]:
                 with snapshot(engine) as conn:
-                    return archive.write(conn, tmp_path / "data" / "blobs", tmp_path / "b.hub", "now", quiet)
+                    return archive.write(
+                        conn, Folder(tmp_path / "data" / "blobs"), tmp_path / "b.hub", "now", quiet
+                    )
 
             manifest = await asyncio.to_thread(back_up)
             stop.set()
@@ -114,7 +117,7 @@ async def test_a_damaged_backup_is_refused_and_leaves_nothing(lite: str, tmp_pat
     engine = engine_of(lite)
     file, bad = tmp_path / "b.hub", tmp_path / "bad.hub"
     with snapshot(engine) as conn:
-        archive.write(conn, tmp_path / "data" / "blobs", file, "now", quiet)
+        archive.write(conn, Folder(tmp_path / "data" / "blobs"), file, "now", quiet)
     engine.dispose()
     harmed = file.read_bytes()
     if harm == "cut":
@@ -129,7 +132,7 @@ async def test_a_damaged_backup_is_refused_and_leaves_nothing(lite: str, tmp_pat
 
     schema.ensure(there, migrate=True)
     with pytest.raises(BackupDamaged):
-        archive.read(there, tmp_path / "restored", bad, quiet)
+        archive.read(there, Folder(tmp_path / "restored"), bad, quiet)
     if harm != "changed blob":
         with there.connect() as conn:
             transfer.require_empty(conn)

@@ -4,13 +4,17 @@ import os
 import time
 from datetime import time as of_day
 from pathlib import Path
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 from sqlalchemy import text
 
+from hub.intake.blobs import BlobsAway
 from hub.kernel.clock import DAY, parse_rfc3339, rfc3339
 from hub.outbox.jobs.port import enqueue
+from hub.personal.files import DROP_FILES, drop_files
 from hub.personal.retention import Retention
 from hub.runtime.nightly import last_moment
 from hub.settings import RetentionSection
@@ -74,6 +78,25 @@ async def test_a_file_goes_with_the_last_row_that_names_it(hub):
     assert blobs_of(hub) == [file]
     age(hub, 91)
     assert await sweep(hub, bodies=90) == {"bodies": 1}
+    assert blobs_of(hub) == []
+
+
+async def test_a_store_that_is_away_at_night_gets_its_deletions_by_a_job_later(hub, monkeypatch):
+    await hub.form({"name": "A", "phone": phone(1), "message": "я" * 40_000}, key="k1")
+    [file] = blobs_of(hub)
+    os.utime(file, (time.time() - 7_200,) * 2)
+    age(hub, 91)
+
+    def away(_name, _idle_s=0.0):
+        raise BlobsAway
+
+    with monkeypatch.context() as broken:
+        broken.setattr(hub.process.door.blobs, "drop", away)
+        assert await sweep(hub, bodies=90) == {"bodies": 1}
+    assert blobs_of(hub) == [file]
+    [(kind, words)] = hub.rows("SELECT kind, payload FROM job WHERE state = 'ready'")
+    assert kind == DROP_FILES
+    await drop_files(hub.hub.db, hub.process.door.blobs, SimpleNamespace(payload=orjson.loads(words)))  # type: ignore[arg-type]
     assert blobs_of(hub) == []
 
 

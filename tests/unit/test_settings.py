@@ -247,3 +247,40 @@ def test_settings_cannot_be_changed_afterwards():
     settings = Settings()
     with pytest.raises(ValidationError):
         settings.web.port = 1  # type: ignore[misc]
+
+
+# --- blobs -------------------------------------------------------------------------------------------
+
+
+def test_the_secret_of_the_bucket_comes_from_a_file_or_the_environment_and_is_never_shown(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "s3").write_text("very-secret\n")
+    table = {"blobs": {"url": "s3://bucket/p", "access_key_id": "A", "secret_access_key_file": "s3"}}
+    loaded = build(table, tmp_path)
+    assert loaded.settings.blobs.secret_access_key.get_secret_value() == "very-secret"
+    assert "very-secret" not in repr(loaded) + loaded.model_dump_json()
+    monkeypatch.setenv("HUB_BLOBS__SECRET_ACCESS_KEY", "other")
+    monkeypatch.setenv("HUB_BLOBS__ACCESS_KEY_ID", "A")
+    monkeypatch.setenv("HUB_BLOBS__URL", "s3://bucket")
+    assert build({}, tmp_path).settings.blobs.secret_access_key.get_secret_value() == "other"
+
+
+@pytest.mark.parametrize(
+    ("blobs", "path", "says"),
+    [
+        ({"url": "https://b/p"}, "blobs.url", "s3://bucket/prefix"),
+        ({"url": "s3://b"}, "blobs.url", "s3://bucket/prefix"),
+        ({"url": "s3://bucket", "endpoint": "minio:9000"}, "blobs.endpoint", "https://"),
+        ({"url": "s3://bucket", "access_key_id": "A"}, "blobs", "stand together"),
+        ({"access_key_id": "A", "secret_access_key": "very-secret"}, "blobs", "without url"),
+        ({"url": "s3://bucket", "timeout_s": 60}, "blobs.timeout_s", "at most 12"),
+    ],
+)
+def test_wrong_settings_of_the_bucket_are_one_sentence_each(tmp_path, blobs, path, says):
+    with pytest.raises(SettingsRejected) as told:
+        build({"blobs": blobs}, tmp_path)
+    [problem] = told.value.problems
+    assert problem.path == path
+    assert says in problem.message
+    assert "very-secret" not in problem.message

@@ -8,12 +8,13 @@ from typing import Any, cast
 import pytest
 
 from hub.db.writer import BatchHandler, Writer
-from hub.intake.blobs import BlobStore
+from hub.intake.blobs import INLINE_UP_TO, BlobStore
 from hub.intake.clerk import Clerk, Desk
 from hub.intake.parser import ChannelAccount
 from hub.intake.wire import READ, cut, framed
 from hub.sdk import Channel, ChannelCapabilities, Event, EventKind, Parsed, RawDelivery, Verified
 from hub.sdk.messages import Outcome, OutcomeKind
+from tests.unit.intake.test_stowing import Slow
 
 
 class Told(Channel):
@@ -77,14 +78,18 @@ class Line:
         self._came = bytearray()
         ours.settimeout(10)
 
-    def send(self, *numbers: int) -> None:
+    def send(self, *numbers: int, more: bytes = b"") -> None:
         now = 1_764_000_000_000
-        self._ours.sendall(framed([(n, "a", "POST", "", {}, {}, b"%d" % n, "", now) for n in numbers]))
+        self._ours.sendall(framed([(n, "a", "POST", "", {}, {}, b"%d" % n + more, "", now) for n in numbers]))
 
-    def answers(self) -> list[int]:
+    def said(self) -> list[tuple[int, str]]:
+        """(serial, kind of answer)"""
         while not (frames := cut(self._came)):
             self._came += self._ours.recv(READ)
-        return [serial for frame in frames for serial, *_ in frame]
+        return [(serial, kind) for frame in frames for serial, kind, *_ in frame]
+
+    def answers(self) -> list[int]:
+        return [serial for serial, _ in self.said()]
 
     def is_silent(self) -> bool:
         self._ours.settimeout(0.1)
@@ -103,7 +108,7 @@ def at_work():
     ours, theirs = socket.socketpair()
     disk, channel = Disk(), Told()
     accounts = {"a": ChannelAccount("a", 1, channel)}
-    desk = Desk(cast("Writer", disk), cast("BatchHandler", None), accounts, cast("BlobStore", None))
+    desk = Desk(cast("Writer", disk), cast("BatchHandler", None), accounts, cast("BlobStore", Slow()))
     clerk = Clerk(theirs, desk, bytearray())
     disk.committing = clerk.commit
     yield Line(ours), disk, channel, clerk
@@ -202,6 +207,103 @@ def test_a_commit_that_fails_fails_its_own_batch_only(at_work):
 
     work(clerk, line, play)
     assert disk.stored == [[b"2"]]
+
+
+LARGE = b"x" * INLINE_UP_TO
+
+
+def test_a_slow_blob_store_holds_up_its_own_delivery_only(at_work):
+    line, disk, _channel, clerk = at_work
+    store = clerk._desk.blobs
+
+    def play() -> None:
+        for _ in range(3):
+            disk.let_go.release()
+        line.send(1, more=LARGE)
+        line.send(2)
+        assert line.answers() == [2]
+        assert store.asked.wait(10)
+        line.send(3)
+        assert line.answers() == [3]
+        store.go.set()
+        assert line.answers() == [1]
+
+    work(clerk, line, play)
+    assert disk.stored == [[b"2"], [b"3"], [b"1" + LARGE]]
+    assert store.bodies == [b"1" + LARGE]
+
+
+def test_while_it_waits_for_a_slow_blob_store_it_says_that_it_lives(at_work, monkeypatch):
+    """Else the serving process would end it after a while, and everything under way with it."""
+    line, disk, _channel, clerk = at_work
+    monkeypatch.setattr("hub.intake.clerk.HEARTBEAT_S", 0.01)
+
+    def play() -> None:
+        line.send(1, more=LARGE)
+        assert line.answers() == []
+        assert line.answers() == []
+        disk.let_go.release()
+        clerk._desk.blobs.go.set()
+        while not (said := line.answers()):
+            pass
+        assert said == [1]
+
+    work(clerk, line, play)
+
+
+def test_a_hung_database_is_given_no_sign_of_life(at_work, monkeypatch):
+    line, disk, _channel, clerk = at_work
+    monkeypatch.setattr("hub.intake.clerk.HEARTBEAT_S", 0.01)
+
+    def play() -> None:
+        line.send(1)
+        line.send(2, more=LARGE)
+        assert disk.begun.acquire(timeout=10)
+        assert line.is_silent()
+        disk.let_go.release()
+        disk.let_go.release()
+        clerk._desk.blobs.go.set()
+
+    work(clerk, line, play)
+    assert [b[:1] for batch in disk.stored for b in batch] == [b"1", b"2"]
+
+
+def test_a_blob_that_comes_home_during_a_commit_is_answered_with_the_next(at_work):
+    line, disk, _channel, clerk = at_work
+    store = clerk._desk.blobs
+
+    def play() -> None:
+        line.send(1, more=LARGE)
+        line.send(2)
+        assert disk.begun.acquire(timeout=10)
+        store.go.set()
+        assert line.is_silent()
+        disk.let_go.release()
+        assert line.answers() == [2]
+        disk.let_go.release()
+        assert line.answers() == [1]
+
+    work(clerk, line, play)
+    assert disk.stored == [[b"2"], [b"1" + LARGE]]
+
+
+def test_a_dead_blob_store_is_said_and_the_end_waits_for_what_is_under_way(at_work):
+    line, disk, _channel, clerk = at_work
+    store = clerk._desk.blobs
+    store.away = True
+
+    def play() -> None:
+        line.send(1, more=LARGE)
+        assert store.asked.wait(10)
+        store.go.set()
+        assert line.said() == [(1, "unavailable")]
+        store.away = False
+        line.send(2, more=LARGE)
+        disk.let_go.release()
+
+    work(clerk, line, play)
+    assert line.said() == [(2, "outcome")]
+    assert disk.stored == [[b"2" + LARGE]]
 
 
 def test_what_came_before_the_end_is_written_after_it(at_work):

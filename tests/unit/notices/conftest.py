@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from hub.intake.blobs import BlobStore
+from hub.intake.blobs import Folder
 from tests.unit.notices.staffroom import Staffroom
 from tests.unit.world import World
 
 
 @pytest.fixture
 def room(world: World, tmp_path: Path) -> Staffroom:
-    return Staffroom(world, BlobStore(tmp_path / "blobs"))
+    return Staffroom(world, Folder(tmp_path / "blobs"))

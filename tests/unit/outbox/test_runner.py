@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hub.db.rows import OutboxRow
 from hub.db.tables import outbox
 from hub.kernel.clock import HOUR, MINUTE, SECOND
+from hub.kernel.errors import Unavailable
 from hub.outbox.model import LEASE, MAX_ATTEMPTS
 from hub.outbox.put import COALESCE, put_notice
 from hub.outbox.runner import OutboxRunner, by_key, claim, payload, settle
@@ -242,3 +243,50 @@ def test_the_outbox_behaves_alike_on_both_databases(both_worlds):
     assert sink.handed == [[row] for row in rows]
     world.write(settle, [stored(world, rows[0])], Refused("late"))
     assert stored(world, rows[0]).state == "dead"
+
+
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("answer", [Sent("p1"), Later(30), Refused("no")])
+def test_how_a_call_ended_is_written_when_the_disk_has_room_again(world, monkeypatch, answer, written):
+    """`written`: only the answer of the first try was lost."""
+    monkeypatch.setattr("hub.outbox.runner.SETTLE_PAUSE_S", 0.0)
+    row, held = world.write(put), world.write(put)
+    if isinstance(answer, Later):
+        sink, order = Scripted(answer), [[row]]
+    else:
+        sink, order = Scripted(answer), [[row], [held]]
+    write, tries = world.db.write, []
+
+    async def full(run):
+        tries.append(run)
+        if len(tries) in (2, 3):  # the first is the claim
+            if written and len(tries) == 2:
+                await write(run)
+            raise Unavailable
+        return await write(run)
+
+    monkeypatch.setattr(world.db, "write", full)
+    drain(world, sink)
+    found = stored(world, row)
+    states = {Sent: "done", Later: "ready", Refused: "dead"}
+    assert (found.state, found.attempts) == (states[type(answer)], 1)
+    assert sink.handed == order
+    assert stored(world, held).attempts == (0 if isinstance(answer, Later) else 1), "put back once"
+
+
+def test_what_another_has_claimed_meanwhile_is_not_touched(world, monkeypatch):
+    monkeypatch.setattr("hub.outbox.runner.SETTLE_PAUSE_S", 0.0)
+    row = world.write(put)
+    write, tries = world.db.write, []
+
+    async def stolen(run):
+        tries.append(run)
+        if len(tries) == 2:
+            other = update(outbox).where(outbox.c.id == row).values(lease_owner="other")
+            await write(lambda tx: tx.execute(other) and None)
+            raise Unavailable
+        return await write(run)
+
+    monkeypatch.setattr(world.db, "write", stolen)
+    drain(world, Scripted())
+    assert stored(world, row).state == "sending"
