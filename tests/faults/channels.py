@@ -82,13 +82,14 @@ class Town(program.Stage):
     s3: S3 | None = None
     url: str = ""
     kills: list[float] = field(default_factory=list)
+    full: list[tuple[float, float]] = field(default_factory=list)
     small: bool = False
     broken: int = 0  # calls to providers whose answer may have been lost
 
     def faults(self) -> "dict[str, Fault]":
         """Those that this town can have."""
-        full = {"full": program.full} if self.small else {}
-        return {**FAULTS, **full, **({"away": away} if self.s3 is not None else {})}
+        more = {"full": full} if self.small else {}
+        return {**FAULTS, **more, **({"away": away} if self.s3 is not None else {})}
 
     def fetch(self, name: str) -> bytes | None:
         """A blob, past the hub."""
@@ -109,6 +110,13 @@ async def kill(town: Town) -> None:
     """The process, and all that it has in memory."""
     town.kills.append(time.monotonic())
     await program.kill(town)
+
+
+async def full(town: Town) -> None:
+    """The disk; counters in memory wait for room."""
+    begun = time.monotonic()
+    await program.full(town)
+    town.full.append((begun, time.monotonic()))
 
 
 async def cut(town: Town) -> None:
@@ -217,7 +225,7 @@ async def run(
     began = time.monotonic()
     chance = random.Random(seed)
     async with _town(chance, deliveries, store) as town:
-        told = Told()
+        told = Told(full=town.full)
         token = await people(town.hubs[0])
         front = f"http://127.0.0.1:{town.lines['front'].port}"
         assert town.dovecot is not None

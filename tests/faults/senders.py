@@ -38,12 +38,14 @@ class Told:
 
     handed    words that the hub has to have: acknowledged, or lying at a provider that it asks
     answers   by account: how many calls were "taken" (2xx), "rejected" (4xx), "open" (503, or no answer)
+    full      when the disk was full, from and until
     rejected  when each 4xx was heard: what was counted in the last second before a kill is gone with it
     """
 
     handed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     answers: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     rejected: list[tuple[float, str]] = field(default_factory=list)
+    full: list[tuple[float, float]] = field(default_factory=list)
     requests: dict[str, str] = field(default_factory=dict)
     odd: list[str] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -270,9 +272,21 @@ async def _until_taken(call: Callable[[], Awaitable[bool]]) -> None:
 
 
 def rejected_lately(told: Told, account: str, kills: Sequence[float], within_s: float) -> int:
-    """How many rejections may have been forgotten by kills."""
+    """How many rejections may have been forgotten by kills: those that had not been written yet.
+
+    They are written each second; while the disk is full they wait for room.
+    """
+    spans = [(_unwritten_since(told, kill, within_s), kill) for kill in kills]
     return sum(
         1
         for at, name in told.rejected
-        if name == account and any(0 <= kill - at <= within_s for kill in kills)
+        if name == account and any(since <= at <= kill for since, kill in spans)
     )
+
+
+def _unwritten_since(told: Told, kill: float, within_s: float) -> float:
+    since = kill - within_s
+    for begun, ended in sorted(told.full, reverse=True):
+        if begun <= kill and since <= ended:
+            since = min(since, begun - within_s)
+    return since

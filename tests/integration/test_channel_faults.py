@@ -103,3 +103,6 @@ def test_a_rejection_may_be_forgotten_by_a_kill_just_after_it_and_by_no_other():
     assert rejected_lately(told, "form", [at + 1], 3) == 1
     assert rejected_lately(told, "form", [at + 4], 3) == rejected_lately(told, "form", [at - 1], 3) == 0
     assert rejected_lately(told, "mail", [at + 1], 3) == 0
+    told.full = [(at + 1, at + 5)]
+    assert rejected_lately(told, "form", [at + 7], 3) == 1, "it could not be written while the disk was full"
+    assert rejected_lately(told, "form", [at + 9], 3) == rejected_lately(told, "form", [at - 1], 3) == 0
