@@ -47,6 +47,8 @@ def set_up_logs(*, quiet: bool = False) -> None:
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
     # It shows what could not be read as HTTP, with a traceback: strangers' bytes, as often as they like.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    # A pipeline that ends with an error says so a second time; the error itself is raised, and dealt with.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, select, text
 from hub.db.lookup import Lookup
 from hub.db.prepared import Prepared
 from hub.db.tables import ledger_head, orders, team
-from hub.db.tx import Tx
+from hub.db.tx import OutOfTurn, Tx
 
 
 class HeadRow(NamedTuple):
@@ -101,15 +101,27 @@ def heads_of(asked: Iterable[Any]) -> dict[int, HeadRow]:
     return {row[0]: HeadRow._make(row) for row in rows if row is not None}
 
 
-_ORDERS = Lookup((orders.c.id,), orders.c.id, locks=True)
+_ORDERS = Lookup((orders.c.id, orders.c.version), orders.c.id, locks=True)
 
 
-def lock_orders(tx: Tx, order_ids: Collection[int]) -> None:
-    """Nobody else changes these orders until the transaction ends; ascending, after teams and before parcels."""
+def lock_orders(tx: Tx, order_ids: Collection[int]) -> dict[int, int]:
+    """Nobody else changes these orders until the transaction ends; ascending, after teams and before parcels.
+
+    Returns the version of each, as it is now that it is locked; nothing on SQLite, where nobody else writes.
+    """
     tx.in_turn("order", order_ids)
     tx.locked("order", order_ids)
-    if tx.conn.dialect.name == "postgresql":
-        _ORDERS.run(tx.conn, order_ids)
+    if tx.conn.dialect.name != "postgresql":
+        return {}
+    return dict(map(tuple, _ORDERS.run(tx.conn, order_ids)))
+
+
+def lock_read_order(tx: Tx, order_id: int, version: int) -> None:
+    """Lock an order that was read before. Raises OutOfTurn where it was changed since: it has to be read again."""
+    had = tx.has_locked("order", order_id)
+    now = lock_orders(tx, [order_id]).get(order_id, version)
+    if now != version and not had:
+        raise OutOfTurn(tx.held)
 
 
 def lock_first(tx: Tx, first: Mapping[str, Collection[int]]) -> None:

@@ -70,6 +70,15 @@ class Tx:
         if later or (held and min(missing) < max(held)):
             raise OutOfTurn({**self._held, kind: held | missing})
 
+    @property
+    def held(self) -> Mapping[str, Collection[int]]:
+        """What was locked, by kind."""
+        return self._held
+
+    def has_locked(self, kind: str, one: int) -> bool:
+        """Was it locked already?"""
+        return one in self._held.get(kind, ())
+
     def locked(self, kind: str, ids: Collection[int]) -> None:
         """These are locked until the end."""
         if ids:

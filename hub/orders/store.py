@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from hub.access.model import Role
+from hub.db.locks import lock_read_order
 from hub.db.lookup import Lookup, any_of
 from hub.db.tables import (
     approval,
@@ -96,8 +97,12 @@ def add_lines(tx: Tx, line_rows: Sequence[LineRow]) -> None:
 
 
 def save(tx: Tx, row: OrderRow, entry: EntryRow, **values: Any) -> OrderRow:
-    """Change an order together with the journal entry that says so; its version rises."""
-    tx.in_turn("order", [row.id])
+    """Change an order together with the journal entry that says so; its version rises.
+
+    The row is locked before the entry is written: whoever has it locked may be about to write that very entry, and
+    each would wait for the other. Who comes second does all of it again, from the order as it is then.
+    """
+    lock_read_order(tx, row.id, row.version)
     tx.insert({order_journal: [entry]})
     changed = row._replace(
         updated_at=tx.now,

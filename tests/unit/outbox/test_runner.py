@@ -10,6 +10,7 @@ from hub.db.rows import OutboxRow
 from hub.db.tables import outbox
 from hub.kernel.clock import HOUR, MINUTE, SECOND
 from hub.kernel.errors import Unavailable
+from hub.outbox import runner
 from hub.outbox.model import LEASE, MAX_ATTEMPTS
 from hub.outbox.put import COALESCE, put_notice
 from hub.outbox.runner import OutboxRunner, by_key, claim, payload, settle
@@ -205,9 +206,15 @@ def test_rows_are_grouped_by_key_oldest_first():
     assert [[r.id for r in group] for group in by_key(rows)] == [[1, 4], [2], [3]]
 
 
-def test_what_fails_is_logged_with_the_correlation_id_of_its_cause(world):
+def test_what_fails_is_logged_with_the_correlation_id_of_its_cause(world, monkeypatch):
     """The line of a plugin or sink, too: whoever reads it finds the delivery that it comes from."""
-    heard = []
+    heard, logs = [], []
+
+    class Log:
+        def error(self, event, **told):
+            logs.append((event, told["correlation_ids"]))
+
+        warning = error
 
     class Loud(Scripted):
         async def send(self, rows):
@@ -215,12 +222,12 @@ def test_what_fails_is_logged_with_the_correlation_id_of_its_cause(world):
             return await super().send(rows)
 
     world.write(put)
-    with structlog.testing.capture_logs() as logs:
-        drain(world, Loud(OSError("x")))
-        world.clock.move(HOUR)
-        drain(world, Loud(Refused("no")))
+    monkeypatch.setattr(runner, "log", Log())
+    drain(world, Loud(OSError("x")))
+    world.clock.move(HOUR)
+    drain(world, Loud(Refused("no")))
     assert heard == [{"correlation_ids": ["1"]}] * 2
-    assert [(one["event"], one["correlation_ids"]) for one in logs] == [
+    assert logs == [
         ("sink_raised", ["1"]), ("effect_not_sent", ["1"]),
     ]  # fmt: skip
     assert structlog.contextvars.get_contextvars() == {}
