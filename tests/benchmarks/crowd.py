@@ -61,11 +61,15 @@ _OF_WHICH = {
 }
 
 
-def originals(place: servers.Place, base: str, token: str) -> None:
-    """A thousand requests through the form, and orders of three hundred of them."""
+def originals(place: servers.Place, base: str, token: str) -> int:
+    """A thousand requests through the form, and three hundred orders; the newest id of them."""
     while place.query("SELECT count(*) FROM request") < ORIGINALS:
         load.run(f"{base}/in/form", place.folder, connections=1, seconds=1)
     asyncio.run(_orders(place, base, token))
+    newest = [
+        place.query(f'SELECT max(id) FROM "{one.name}"') for one in _COPIED if one.name not in _OF_WHICH
+    ]
+    return max(newest)
 
 
 async def _orders(place: servers.Place, base: str, token: str) -> None:
@@ -81,8 +85,10 @@ async def _orders(place: servers.Place, base: str, token: str) -> None:
             await api.must("POST", "/orders", order)
 
 
-def multiply(place: servers.Place, before: int, copies: int) -> None:
+def multiply(place: servers.Place, last: int, before: int, copies: int) -> None:
     """Copy the originals until there are so many of each; `before`: how many there are. The hub must not run.
+
+    `last`: the newest id of the originals. What was posted later, while something was measured, is not copied.
 
     Of what was open all but OPEN tasks are finished before.
     """
@@ -91,13 +97,12 @@ def multiply(place: servers.Place, before: int, copies: int) -> None:
             connection.execute(statement)
         if copies <= before:
             return
-        first = _one(connection, "SELECT max(id) FROM delivery") - SHIFT // 2
         for table in _COPIED:
-            connection.execute(copy_of(table.name, first, before, copies))
+            connection.execute(copy_of(table.name, last, before, copies))
         connection.execute("ANALYZE")
 
 
-def copy_of(name: str, first: int, before: int, copies: int) -> str:
+def copy_of(name: str, last: int, before: int, copies: int) -> str:
     """The statement for one table: rows of the originals once for each further copy."""
     table = t.metadata.tables[name]
     values = [_value(name, column.name) for column in table.columns]
@@ -105,7 +110,8 @@ def copy_of(name: str, first: int, before: int, copies: int) -> str:
     key = table.columns[_OF_WHICH.get(name, "id")].name
     return (
         f"WITH RECURSIVE k(k) AS (SELECT {before} UNION ALL SELECT k + 1 FROM k WHERE k + 1 < {copies}) "
-        f'INSERT INTO "{name}" ({columns}) SELECT {", ".join(values)} FROM "{name}", k WHERE "{key}" > {first}'
+        f'INSERT INTO "{name}" ({columns}) SELECT {", ".join(values)} FROM "{name}", k '
+        f'WHERE "{key}" BETWEEN {last - SHIFT // 2} AND {last}'
     )
 
 
@@ -122,6 +128,7 @@ def _opened(place: servers.Place) -> Iterator[Any]:
     if place.server is None:
         with contextlib.closing(sqlite3.connect(place.folder / "var" / "hub.db")) as connection:
             connection.execute("PRAGMA synchronous=off")
+            connection.execute("PRAGMA cache_size=-500000")  # keys of many copies come in no order
             yield connection
             connection.commit()
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -132,11 +139,6 @@ def _opened(place: servers.Place) -> Iterator[Any]:
             opened.commit()
             opened.autocommit = True
             opened.execute("VACUUM")
-
-
-def _one(connection: Any, sql: str) -> int:
-    found: int = connection.execute(sql).fetchone()[0]
-    return found
 
 
 def token_of(place: servers.Place) -> str:

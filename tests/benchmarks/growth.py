@@ -37,12 +37,12 @@ def measure(
         token, port = crowd.token_of(place), servers.free_port()
         base = f"http://127.0.0.1:{port}"
         with servers.serving(place.folder, port):
-            crowd.originals(place, base, token)
+            last = crowd.originals(place, base, token)
         have = place.query("SELECT count(*) FROM request")
         copied = 1
         for size in sizes:
             copies = -(-size // have)
-            crowd.multiply(place, copied, copies)
+            crowd.multiply(place, last, copied, copies)
             copied = max(copied, copies)
             with servers.serving(place.folder, port):
                 headers = signed_in(place)
