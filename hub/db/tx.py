@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from sqlalchemy import Executable
@@ -12,13 +12,6 @@ from sqlalchemy.engine import Connection, CursorResult, Result
 from hub.db.bulk import Rows, bulk_insert
 from hub.kernel.clock import Instant
 from hub.kernel.ids import IdSource
-
-Wait = Callable[[], object]
-
-
-def _here(wait: Wait) -> object:
-    return wait()
-
 
 TURNS = ("team", "order", "shipment")
 """Of the one lock order (docs/architecture.md), the kinds that a use case may learn about too late."""
@@ -40,13 +33,9 @@ class Tx:
     nothing that anybody waits for sets `quiet`: then no open page and no other process is woken by it.
     """
 
-    __slots__ = ("_held", "_ids", "_waiting", "conn", "correlation_id", "ending", "now", "quiet")
+    __slots__ = ("_held", "_ids", "conn", "correlation_id", "ending", "now", "quiet")
 
-    def __init__(
-        self, conn: Connection, ids: IdSource, now: Instant, waiting: Callable[[Wait], object] = _here
-    ) -> None:
-        """`waiting` runs what only waits for PostgreSQL, and may do something else meanwhile."""
-        self._waiting = waiting
+    def __init__(self, conn: Connection, ids: IdSource, now: Instant) -> None:
         self.conn = conn
         self.now = now
         self.quiet = False
@@ -110,15 +99,8 @@ class Tx:
         """
         if self.conn.dialect.name == "sqlite":
             return nullcontext()
-        return self._pipeline()
-
-    @contextmanager
-    def _pipeline(self) -> Iterator[None]:
         driver: Any = self.conn.connection.driver_connection
-        with ExitStack() as block:
-            block.enter_context(driver.pipeline())
-            yield
-            self._waiting(block.pop_all().close)
+        return driver.pipeline()  # type: ignore[no-any-return]
 
     def with_commit(self, write: Callable[[], object]) -> None:
         """Write last of all: to PostgreSQL in one round trip with the COMMIT, which raises what it raises.

@@ -52,16 +52,8 @@ PATIENCE_S = 5.0
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
-Fits = Callable[[Any], bool]
-"""May this item go along with those that wait for their turn?"""
-
-
 class BatchHandler(Protocol):
     """What a kind of batched item knows. Each function may run several times for the same items."""
-
-    def line_up(self, tx: Tx, items: Sequence[Any]) -> Fits | None:
-        """Where others write the same rows: wait until it is our turn. None where nobody seems to."""
-        ...
 
     def commit(self, tx: Tx, items: Sequence[Any]) -> Sequence[Any]:
         """Decide and write all items; one result an item."""
@@ -155,10 +147,6 @@ class CommitLost(Exception):
     """The connection went while COMMIT was under way: written or not, nobody knows yet."""
 
 
-Further = Callable[[BatchHandler, Fits, int], Sequence[Batched]]
-"""What has come while a batch waited for its turn: at most so many, of this handler, that fit."""
-
-
 class Writer:
     """Starts with `start`, ends with `stop` (which finishes the queue)."""
 
@@ -180,7 +168,6 @@ class Writer:
         self._watching = False
         self._stopping = False
         self.committing: Callable[[Callable[[], object]], object] = _at_once  # who waits for the disk
-        self.further: Further | None = None
         self.on_commit: set[Callable[[], None]] = set()  # called in any thread: be quick, raise nothing
         self.batches = 0
         self.batched = 0
@@ -250,7 +237,7 @@ class Writer:
             settle([(work.waiter, None, gone) for work in works])
             return
         for at in range(0, len(works), MAX_BATCH):
-            settle(self._commit(list(works[at : at + MAX_BATCH]), self.further))
+            settle(self._commit(list(works[at : at + MAX_BATCH])))
 
     # --- the writer's thread -------------------------------------------------------------------------
 
@@ -319,22 +306,13 @@ class Writer:
         self.sizes[bisect_left(SIZES, len(works))] += 1
         self._settled(works, self._commit(works))
 
-    def _commit(self, works: list[Batched], further: Further | None = None) -> list[Settled]:
-        """Write a batch, or its halves; every work gets exactly one result. What `further` gives joins them."""
+    def _commit(self, works: list[Batched]) -> list[Settled]:
+        """Write a batch, or its halves; every work gets exactly one result."""
         handler = works[0].handler
         items = [w.item for w in works]
-
-        def run(tx: Tx) -> Sequence[Any]:
-            fits = handler.line_up(tx, items) if further is not None else None
-            if fits is not None and further is not None:
-                late = further(handler, fits, MAX_BATCH - len(works))
-                works.extend(late)
-                items.extend(w.item for w in late)
-            return handler.commit(tx, items)
-
         while True:
             try:
-                results = self._with_retries(run)
+                results = self._with_retries(lambda tx: handler.commit(tx, items))
                 return [(w.waiter, r, None) for w, r in zip(works, results, strict=True)]
             except CommitLost as error:
                 known = self._find_lost(handler, works, error)
@@ -413,7 +391,7 @@ class Writer:
             if self._turn is not None:
                 with self._turn:
                     driver.execute("BEGIN IMMEDIATE")
-            tx = Tx(connection, self.ids, self._clock.now(), self.committing)
+            tx = Tx(connection, self.ids, self._clock.now())
             if first:
                 lock_first(tx, first)
             result = run(tx)

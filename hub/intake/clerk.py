@@ -23,7 +23,7 @@ from typing import Any
 
 import structlog
 
-from hub.db.writer import Batched, BatchHandler, Fits, Writer
+from hub.db.writer import Batched, BatchHandler, Writer
 from hub.intake.blobs import BlobStore
 from hub.intake.model import Prepared
 from hub.intake.parser import (
@@ -97,7 +97,6 @@ def _work(theirs: socket.socket, build: Build) -> None:
     sys.setswitchinterval(SWITCH_S)
     clerk = Clerk(theirs, desk, came)
     desk.writer.committing = clerk.commit
-    desk.writer.further = clerk.further
     for frame in frames[1:]:
         clerk.waiting.extend(frame)
     while clerk.read():
@@ -143,19 +142,10 @@ class Clerk:
         works, answers = self._works, self._answers
         self._works, self._answers = [], []
         self._desk.writer.commit_here(works)
-        answers += self._answers
-        self._answers.clear()  # in place: those who wait for the next commit answer into it
         if answers:
             self._line.sendall(framed(answers))
         if self._broken is not None:
             raise self._broken
-
-    def further(self, handler: BatchHandler, fits: Fits, room: int) -> list[Batched]:
-        """What was understood while a batch waited for its turn, and may go along with it."""
-        late = [work for work in self._works if work.handler is handler and fits(work.item)][:room]
-        taken = {id(work) for work in late}
-        self._works = [work for work in self._works if id(work) not in taken]
-        return late
 
     def commit(self, commit: Callable[[], object]) -> None:
         """Run a commit, and understand meanwhile what comes; raises what the commit raises."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,12 +13,10 @@ from sqlalchemy.engine import Connection
 from hub.assignment.ledger import save_roster
 from hub.db.bulk import prepared_insert
 from hub.db.errors import Fault
-from hub.db.locks import lock_teams
 from hub.db.lookup import Lookup
 from hub.db.prepared import Prepared as PreparedStatement
 from hub.db.tables import account, delivery, ledger_head, request, start_source, task
 from hub.db.tx import Tx
-from hub.db.writer import Fits
 from hub.intake import acknowledgement, snapshot
 from hub.intake.extras import apply_signals
 from hub.intake.model import DeliveryState, Prepared, Result
@@ -35,43 +32,18 @@ _BY_KEY = Lookup(
 _BY_ID = Lookup((delivery.c.id, delivery.c.state, delivery.c.request_id), delivery.c.id)
 
 
-LONG_WAIT_S = 0.004
-CROWDED_FOR = 16
-"""A wait for the team as long as this is somebody else's batch; then so many batches line up."""
-
-
 class IntakeCommit:
     """The `BatchHandler` of deliveries. Used by the writer's thread alone."""
 
     def __init__(self, routing: Mapping[str, Route] = NO_ROUTES) -> None:
         """`routing`: what the accounts' settings say about language and skill."""
         self._routing = routing
-        self._crowded = 0
         self._tried: dict[int, int] = {}
         self._sets: dict[str, int] = {}
 
-    def line_up(self, tx: Tx, items: Sequence[Prepared]) -> Fits | None:
-        """Several processes on one team take turns. Whoever waits long gathers what comes meanwhile.
-
-        Its batch is as large then as if it were alone; without this each of two has batches half as large, and
-        what a batch costs is paid twice as often. Where nobody else writes it would only be a round trip more.
-        """
-        if not self._crowded or tx.conn.dialect.name == "sqlite":
-            return None
-        self._crowded -= 1
-        teams = frozenset(item.team_id for item in items)
-        begun = time.monotonic()
-        lock_teams(tx, teams)
-        if time.monotonic() - begun > LONG_WAIT_S:
-            self._crowded = CROWDED_FOR
-        return lambda item: item.team_id in teams
-
     def commit(self, tx: Tx, items: Sequence[Prepared]) -> Sequence[Result]:
         """Write a batch; raises what the database raises."""
-        begun = time.monotonic()
         known = snapshot.read(tx, items)
-        if time.monotonic() - begun > LONG_WAIT_S:
-            self._crowded = CROWDED_FOR
         before = {team_id: roster.seq for team_id, roster in known.rosters.items()}
         planner = Planner(tx, known, items, self._sets, self._routing)
         plan = planner.run()

@@ -60,37 +60,6 @@ def test_rows_go_with_the_commit_and_what_refuses_them_there_is_found_alone(desk
     assert ledger_audit.problems(desk.url) == []
 
 
-@pytest.mark.parametrize("poisoned", [False, True])
-def test_a_batch_that_waits_for_its_turn_takes_along_what_comes_meanwhile(desk, poisoned):
-    """Where several processes write; the late ones are halved with the others, and nothing is lost."""
-    words = "poison" if poisoned else ""
-    desk.refuse("poison")
-    first, late, other = desk.item(1), desk.item(2, words), desk.item(3)
-    other.team_id = first.team_id + 1
-    waiters = {id(item): writer.ThreadWaiter() for item in (first, late, other)}
-    asked = []
-
-    def further(handler, fits, room):
-        asked.append(room)
-        found = [item for item in (late, other) if fits(item)]
-        return [writer.Batched(handler, item, 500, waiters[id(item)]) for item in found]
-
-    desk.commit._crowded = 1
-    desk.db.writer.further = further
-    desk.db.writer.commit_here([writer.Batched(desk.commit, first, 500, waiters[id(first)])])
-    if desk.db.is_sqlite:
-        assert asked == []
-        assert not waiters[id(late)].future.done()
-        return
-    assert asked == [writer.MAX_BATCH - 1]
-    assert waiters[id(first)].future.result(1).kind is OutcomeKind.ACCEPTED
-    expected = OutcomeKind.PENDING if poisoned else OutcomeKind.ACCEPTED
-    assert waiters[id(late)].future.result(1).kind is expected
-    assert not waiters[id(other)].future.done(), "its team is not locked"
-    assert desk.rows("SELECT count(*) FROM delivery") == [(2,)]
-    assert ledger_audit.problems(desk.url) == []
-
-
 def test_poisoned_item_fails_alone(desk):
     desk.refuse("poison")
     items = [desk.item(n, "poison" if n == 137 else "") for n in range(200)]

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -42,15 +42,10 @@ class Disk:
         self.begun = threading.Semaphore(0)
         self.stored: list[list[bytes]] = []
         self.full = False
-        self.further: Any = None
-        self.turn = threading.Semaphore(0)
 
     def commit_here(self, works):
         if not works:
             return
-        if self.further is not None:
-            self.committing(lambda: self.turn.acquire(timeout=10))
-            works = [*works, *self.further(works[0].handler, lambda item: item.raw.body != b"3", 2)]
         batch = [work.item.raw.body for work in works]
 
         def commit() -> None:
@@ -161,33 +156,6 @@ def test_what_comes_during_a_commit_is_understood_then_and_answered_after_its_ow
 
     work(clerk, line, play)
     assert disk.stored == [[b"1", b"2"], [b"3", b"4"]]
-
-
-def test_what_comes_while_a_batch_waits_for_its_turn_goes_along_and_is_answered_with_it(at_work):
-    """As far as it fits, and in the order in which it came."""
-    line, disk, channel, clerk = at_work
-    disk.further = clerk.further
-
-    def play() -> None:
-        line.send(1)
-        while channel.understood != [b"1"]:
-            time.sleep(0.01)
-        line.send(2, 3, 4, 5)
-        deadline = time.monotonic() + 10
-        while len(channel.understood) < 5:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        disk.turn.release()
-        assert disk.begun.acquire(timeout=10)
-        assert line.is_silent()
-        disk.let_go.release()
-        assert line.answers() == [1, 2, 4]
-        disk.turn.release()
-        disk.let_go.release()
-        assert line.answers() == [3, 5]
-
-    work(clerk, line, play)
-    assert disk.stored == [[b"1", b"2", b"4"], [b"3", b"5"]]
 
 
 def test_a_commit_that_fails_fails_its_own_batch_only(at_work):
