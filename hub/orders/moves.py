@@ -189,19 +189,14 @@ def _way_out(route: Route, stage: str, *, refused: bool) -> str | None:
     return max(before, key=lambda s: s.place).key if before else None
 
 
-def follow(tx: Tx, actor: Actor, order_id: int, stage: str, why: dict[str, object]) -> OrderRow | None:
-    """The order follows its parcels: forward only, by rules; its journal tells why. None: nothing to do.
-
-    A parcel carries no order past an approval or past what has to be filled in.
-    """
-    row, route = store.with_route(tx.conn, order_id)
-    return _followed(tx, actor, row, route, stage, why)
-
-
 def follow_parcels(
     tx: Tx, actor: Actor, order_id: int, parcels: Sequence[tuple[str, str, str]]
 ) -> OrderRow | None:
-    """The order goes where the rules of its route say. `parcels`: (number, status, money status) of each."""
+    """The order goes where the rules of its route say: forward only; its journal tells why. None: nothing to do.
+
+    parcels  (number, status, money status) of each. None of them carries an order past an approval, or past what
+             has to be filled in
+    """
     standing = standing_of([(Status(status), MoneyStatus(money)) for _, status, money in parcels])
     if standing is None:
         return None
@@ -209,21 +204,15 @@ def follow_parcels(
     rule = choose(route.rules, standing, row.payment)
     if rule is None:
         return None
-    why: dict[str, object] = {"rule": rule.line(), "parcels": [list(one) for one in parcels]}
-    return _followed(tx, actor, row, route, rule.stage, why)
-
-
-def _followed(
-    tx: Tx, actor: Actor, row: OrderRow, route: Route, stage: str, why: dict[str, object]
-) -> OrderRow | None:
-    here, there = route.stages[row.stage], route.stages.get(stage)
-    if there is None or here.kind != "open" or not route.is_ahead(stage, row.stage):
+    here, there = route.stages[row.stage], route.stages.get(rule.stage)
+    if there is None or here.kind != "open" or not route.is_ahead(there.key, row.stage):
         return None
-    passed = route.between(row.stage, stage) or [there]
+    passed = route.between(row.stage, there.key) or [there]
     facts = facts_of(tx.conn, row)
     if any(one.approvals or route.lacking(one.key, facts) for one in passed):
         return None
-    return _moved(tx, actor, row, route, stage, "followed its parcels", why)
+    why: dict[str, object] = {"rule": rule.line(), "parcels": [list(one) for one in parcels]}
+    return _moved(tx, actor, row, route, there.key, "followed its parcels", why)
 
 
 def _moved(

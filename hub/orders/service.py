@@ -30,7 +30,7 @@ from hub.orders.model import (
     missing,
 )
 from hub.orders.money import NewPayment, PaymentKind, PaymentRow
-from hub.orders.moves import decide, follow, follow_parcels, get, move_stage
+from hub.orders.moves import decide, follow_parcels, get, move_stage
 from hub.orders.stages import Route
 from hub.requests import store as requests
 from hub.requests.model import Closing, Outcome, RequestState
@@ -38,7 +38,7 @@ from hub.requests.service import close as close_request
 from hub.tasks import store as tasks
 
 __all__ = [
-    "GENESIS", "Change", "add_lines", "change", "create", "decide", "entry_hash", "entry_of", "follow",
+    "GENESIS", "Change", "add_lines", "change", "create", "decide", "entry_hash", "entry_of",
     "follow_parcels", "index_contact", "move_stage", "record_payment", "remark", "reverse_payment",
 ]  # fmt: skip
 

@@ -170,18 +170,13 @@ class OutboxRunner:
 
     async def _deliver(self, group: Sequence[OutboxRow]) -> SendResult:
         sink = self._sinks.get(group[0].lane)
-        try:
-            with structlog.contextvars.bound_contextvars(correlation_ids=correlations(group)):
+        with structlog.contextvars.bound_contextvars(correlation_ids=correlations(group)):
+            try:
                 result = await sink.send(group) if sink is not None else Refused("no such lane")
-        except Exception as error:  # noqa: BLE001 - a boundary, see below
-            # The boundary of one effect: a sink's bug must not stop the others.
-            log.error(
-                "sink_raised",
-                lane=group[0].lane,
-                error=type(error).__name__,
-                correlation_ids=correlations(group),
-            )
-            return Later()
+            except Exception as error:  # noqa: BLE001 - a boundary, see below
+                # The boundary of one effect: a sink's bug must not stop the others.
+                log.error("sink_raised", lane=group[0].lane, error=type(error).__name__)
+                return Later()
         return Later() if isinstance(result, Uncertain) and repeats_after_crash(group[0].lane) else result
 
 

@@ -242,8 +242,7 @@ def test_a_cancelled_order_lies_in_the_archive_until_the_head_brings_it_back(wor
 
 def test_an_order_follows_forward_only_and_never_out_of_its_end(world, olena):
     order = world.order(olena)
-    why: dict[str, object] = {"parcels": [["1", "arrived", "none"]]}
-    followed = world.write(service.follow, world.admin, order.id, "arrived", why)
+    followed = world.write(service.follow_parcels, world.admin, order.id, [("1", "arrived", "none")])
     assert followed is not None
     assert followed.stage == "arrived"
     entry = journal(world, order)[-1]
@@ -252,9 +251,9 @@ def test_an_order_follows_forward_only_and_never_out_of_its_end(world, olena):
         True,
         True,
     )
-    assert world.write(service.follow, world.admin, order.id, "shipped", why) is None
+    assert world.write(service.follow_parcels, world.admin, order.id, [("1", "in_transit", "none")]) is None
     world.write(service.move_stage, olena.actor, order.id, "closed")
-    assert world.write(service.follow, world.admin, order.id, "returned", why) is None
+    assert world.write(service.follow_parcels, world.admin, order.id, [("1", "returned", "none")]) is None
 
 
 # --- the journal --------------------------------------------------------------------------------------

@@ -256,12 +256,15 @@ def test_a_task_done_by_hand_leaves_the_approval_to_be_decided(world, olena, hea
     assert world.write(service.decide, head.actor, one.id, Verdict.AGREE).stage == "execution"
 
 
+IN_TRANSIT = [("1", "in_transit", "none")]
+
+
 def test_a_parcel_carries_no_order_past_an_approval(world, olena, head):
     order = contract(world, olena, fields=TERMS)
-    assert world.write(service.follow, world.admin, order.id, "shipped", {}) is None
+    assert world.write(service.follow_parcels, world.admin, order.id, IN_TRANSIT) is None
     move(world, olena, order, "approval")
     world.write(service.decide, head.actor, asked_of(world, order)[0].id, Verdict.AGREE)
-    assert world.write(service.follow, world.admin, order.id, "shipped", {}).stage == "shipped"
+    assert world.write(service.follow_parcels, world.admin, order.id, IN_TRANSIT).stage == "shipped"
 
 
 # --- actions of a stage ----------------------------------------------------------------------------------

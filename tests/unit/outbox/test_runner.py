@@ -212,7 +212,7 @@ def test_what_fails_is_logged_with_the_correlation_id_of_its_cause(world, monkey
 
     class Log:
         def error(self, event, **told):
-            logs.append((event, told["correlation_ids"]))
+            logs.append((event, {**structlog.contextvars.get_contextvars(), **told}["correlation_ids"]))
 
         warning = error
 
