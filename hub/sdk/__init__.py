@@ -49,7 +49,7 @@ from hub.sdk.messages import (
 )
 from hub.sdk.notices import Notice
 from hub.sdk.public import AddressRefused
-from hub.sdk.settings import SettingWrong, labels
+from hub.sdk.settings import SettingWrong, TrackingPage, labels
 from hub.sdk.store import AccountStore
 from hub.sdk.tracking import (
     FINAL,
@@ -143,6 +143,7 @@ __all__ = [
     "TrackAnswer",
     "Tracked",
     "TrackingNumber",
+    "TrackingPage",
     "Transfer",
     "Transfers",
     "Uncertain",

@@ -14,7 +14,9 @@ Since SDK 1.1.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 
 def labels(
@@ -34,6 +36,22 @@ def labels(
     if choices is not None:
         found["choices"] = {value: dict(texts) for value, texts in choices.items()}
     return found
+
+
+TrackingPage = Annotated[
+    str,
+    Field(
+        pattern=r"^(https://\S+)?$",
+        max_length=300,
+        description="Address of the carrier's own page of a parcel, {number} for the number; empty: no link.",
+        json_schema_extra=labels(
+            en="Page of a parcel",
+            uk="Сторінка посилки",
+            help_uk="Адреса сторінки посилки в перевізника, {number} замість номера; порожньо: без посилання.",
+        ),
+    ),
+]
+"""The setting that a carrier has beside its `base_url`: `tracking_page: TrackingPage = "https://..."`. Since SDK 1.2"""
 
 
 class SettingWrong(ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.sdk import labels
+from hub.sdk import TrackingPage, labels
 
 
 class DeliverySettings(BaseModel):
@@ -23,17 +23,7 @@ class DeliverySettings(BaseModel):
             help_uk="Адреса публічного API, версія 4; у тестах адреса емулятора.",
         ),
     )
-    tracking_page: str = Field(
-        default="",
-        pattern=r"^(https://\S+)?$",
-        max_length=300,
-        description="Address of the carrier's own page of a parcel, {number} for the number; empty: no link.",
-        json_schema_extra=labels(
-            en="Page of a parcel",
-            uk="Сторінка посилки",
-            help_uk="Адреса сторінки посилки в перевізника, {number} замість номера; порожньо: без посилання.",
-        ),
-    )
+    tracking_page: TrackingPage = ""
     calls_per_minute: int = Field(
         default=30,
         ge=1,

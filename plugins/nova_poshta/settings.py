@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from hub.sdk import SettingWrong, labels, parse_phone
+from hub.sdk import SettingWrong, TrackingPage, labels, parse_phone
 
 CodKind = Literal["money_back", "payment_control"]
 
@@ -79,17 +79,7 @@ class NovaPoshtaSettings(BaseModel):
             help_uk="Запитувати грошові перекази, метод без документації; вимкніть, якщо він дає лише помилки.",
         ),
     )
-    tracking_page: str = Field(
-        default="https://novaposhta.ua/tracking/?cargo_number={number}",
-        pattern=r"^(https://\S+)?$",
-        max_length=300,
-        description="Address of the carrier's own page of a parcel, {number} for the number; empty: no link.",
-        json_schema_extra=labels(
-            en="Page of a parcel",
-            uk="Сторінка посилки",
-            help_uk="Адреса сторінки посилки в перевізника, {number} замість номера; порожньо: без посилання.",
-        ),
-    )
+    tracking_page: TrackingPage = "https://novaposhta.ua/tracking/?cargo_number={number}"
     calls_per_minute: int = Field(
         default=60,
         ge=1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from hub.sdk import labels
+from hub.sdk import TrackingPage, labels
 
 
 class RozetkaDeliverySettings(BaseModel):
@@ -35,17 +35,7 @@ class RozetkaDeliverySettings(BaseModel):
         description="Password of that login.",
         json_schema_extra=labels(en="Password", uk="Пароль", help_uk="Пароль цього логіна."),
     )
-    tracking_page: str = Field(
-        default="https://rozetka.delivery/tracking/parcel?parcel_id={number}",
-        pattern=r"^(https://\S+)?$",
-        max_length=300,
-        description="Address of the carrier's own page of a parcel, {number} for the number; empty: no link.",
-        json_schema_extra=labels(
-            en="Page of a parcel",
-            uk="Сторінка посилки",
-            help_uk="Адреса сторінки посилки в перевізника, {number} замість номера; порожньо: без посилання.",
-        ),
-    )
+    tracking_page: TrackingPage = "https://rozetka.delivery/tracking/parcel?parcel_id={number}"
     calls_per_minute: int = Field(
         default=30,
         ge=1,

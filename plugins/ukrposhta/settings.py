@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from hub.sdk import labels
+from hub.sdk import TrackingPage, labels
 
 
 class UkrposhtaSettings(BaseModel):
@@ -50,17 +50,7 @@ class UkrposhtaSettings(BaseModel):
             help_uk="Counterparty token договору; працює разом із bearer_ecom.",
         ),
     )
-    tracking_page: str = Field(
-        default="https://track.ukrposhta.ua/tracking_UA.html?barcode={number}",
-        pattern=r"^(https://\S+)?$",
-        max_length=300,
-        description="Address of the carrier's own page of a parcel, {number} for the number; empty: no link.",
-        json_schema_extra=labels(
-            en="Page of a parcel",
-            uk="Сторінка посилки",
-            help_uk="Адреса сторінки посилки в перевізника, {number} замість номера; порожньо: без посилання.",
-        ),
-    )
+    tracking_page: TrackingPage = "https://track.ukrposhta.ua/tracking_UA.html?barcode={number}"
     calls_per_minute: int = Field(
         default=60,
         ge=10,
