@@ -51,6 +51,20 @@ async def test_cards_are_made_found_and_changed(lite: Running):
     assert (await lite.api("PATCH", path, seller, {"organisation_id": made["id"]}))[0] == 409
 
 
+@pytest.mark.parametrize(
+    ("given", "paths"),
+    [
+        ({"phone": "abc"}, ["phone"]),
+        ({"name": "x", "email": "@", "phone": "1"}, ["phone", "email"]),
+        ({}, ["name"]),
+    ],
+)
+async def test_what_is_wrong_in_a_card_is_named_where_it_stands(lite: Running, given: Any, paths: Any):
+    seller = lite.token("seller")
+    status, answer = await lite.api("POST", "/contacts", seller, given)
+    assert (status, [one["path"] for one in answer["errors"]]) == (422, paths)
+
+
 async def test_persons_of_an_organisation(lite: Running):
     seller = lite.token("seller")
     firm = await card(lite, seller, kind="organisation", organisation="ТОВ Дім")

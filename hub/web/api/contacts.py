@@ -81,15 +81,15 @@ class OtherBody(s.ReasonBody):
     other_id: s.Id
 
 
-def person_of(given: ContactIn, region: str) -> Person:
-    """A contact of an input. Raises InputRejected where telephone or e-mail are none."""
+def person_of(given: ContactIn, region: str, at: str = "contact.") -> Person:
+    """A contact of an input; `at`: its place in the body. Raises InputRejected for what is no telephone or e-mail."""
     problems = []
     if given.phone and parse_phone(given.phone, region) is None:
-        problems.append(FieldProblem("contact.phone", "this is no telephone number, such as +380671234567"))
+        problems.append(FieldProblem(f"{at}phone", "this is no telephone number, such as +380671234567"))
     if given.email and parse_email(given.email) is None:
-        problems.append(FieldProblem("contact.email", "this is no e-mail address"))
+        problems.append(FieldProblem(f"{at}email", "this is no e-mail address"))
     if not (given.name or given.phone or given.email or given.organisation):
-        problems.append(FieldProblem("contact", "give a name, a telephone or an e-mail"))
+        problems.append(FieldProblem(at.rstrip(".") or "name", "give a name, a telephone or an e-mail"))
     if problems:
         raise InputRejected("the contact is not valid", problems)
     return Person(
@@ -155,7 +155,7 @@ def add_contact(tx: Tx, call: Call) -> s.ContactDetail:
     change = CardChange(
         kind=body.kind, note=body.note, position=body.position, organisation_id=_id(body.organisation_id)
     )
-    record = cards.make(tx, call.acting(required=False), person_of(given, _region(call)), change)
+    record = cards.make(tx, call.acting(required=False), person_of(given, _region(call), at=""), change)
     return detail(tx.conn, record.own.id)
 
 
@@ -169,7 +169,7 @@ def change_contact(tx: Tx, call: Call) -> s.ContactOut:
     given = ContactIn(name="-", phone=body.phone or "", email=body.email or "")
     change = CardChange(
         name=body.name, organisation=body.organisation, note=body.note, position=body.position, kind=body.kind,
-        organisation_id=_id(body.organisation_id), further=person_of(given, _region(call)),
+        organisation_id=_id(body.organisation_id), further=person_of(given, _region(call), at=""),
         detached="organisation_id" in body.model_fields_set and body.organisation_id is None,
     )  # fmt: skip
     return views.contact(cards.change(tx, call.acting(required=False), call.id(), change, call.if_match))
